@@ -1,0 +1,33 @@
+"""
+Declares the native core to cffi, out of the one header that Python sees.
+
+The extension is optional: where no compiler is found setuptools warns, and `fastbatch.core.pure` takes over.
+"""
+
+import re
+from pathlib import Path
+
+from cffi import FFI
+
+HERE = Path(__file__).parent
+SOURCES = ("fb_stamp.c", "fb_map.c", "fb_segment.c", "fb_ring.c", "fb_frame.c", "fb_core.c")
+
+
+def declarations(header: str) -> str:
+    """Return the part of the header between its two cdef marks, without comments."""
+    part = header.split("/* cdef: begin */")[1].split("/* cdef: end */")[0]
+    return re.sub(r"/\*.*?\*/", "", part, flags=re.DOTALL)
+
+
+ffi = FFI()
+ffi.cdef(declarations((HERE / "fastbatch.h").read_text()))
+ffi.set_source(
+    "fastbatch.core._native",
+    '#include "fastbatch.h"',
+    # Relative to the project's root, where setuptools runs.
+    sources=[f"csrc/{name}" for name in SOURCES],
+    include_dirs=["csrc"],
+    depends=[f"csrc/{path.name}" for path in sorted(HERE.glob("*.h"))],
+    extra_compile_args=["-std=c11", "-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"],
+    optional=True,
+)

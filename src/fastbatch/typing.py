@@ -1,0 +1,255 @@
+"""
+The types that the parts of fastbatch share, and the Protocols that a third party may implement.
+
+A `Dialect` knows a vendor, a `Transport` knows a network, a `Message` knows its fields; none of them knows the others.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
+
+__all__ = [
+    "Callback",
+    "Constants",
+    "DeliveryReport",
+    "Dialect",
+    "Envelope",
+    "Limits",
+    "Message",
+    "Outcome",
+    "Request",
+    "Response",
+    "Stamp",
+    "Template",
+    "Transport",
+    "Verdict",
+]
+
+
+class Stamp(enum.Enum):
+    """What the core writes into a message when it is appended."""
+
+    MESSAGE_ID = 1
+    """A UUIDv7, 36 characters."""
+    ANONYMOUS_ID = 2
+    """Another UUIDv7, 36 characters, never equal to a message id."""
+    TIMESTAMP_MS = 3
+    """RFC 3339 in UTC with milliseconds: ``2026-11-21T10:09:52.945Z``."""
+    TIMESTAMP_US = 4
+    """RFC 3339 in UTC with microseconds: ``2026-11-21T10:09:52.945123Z``."""
+    FIELDS = 5
+    """The caller's encoded fields without their braces; exactly once in a template."""
+
+
+Template: TypeAlias = "tuple[bytes | Stamp, ...]"
+"""One message as constant bytes and stamps: ``(b'{"type":"track","messageId":"', Stamp.MESSAGE_ID, b'",', Stamp.FIELDS, b'}')``."""
+
+
+class Envelope(NamedTuple):
+    """
+    The constant bytes of one request body.
+
+    The body is ``head``, then the messages joined by commas, then ``tail``; ``message_head`` stands in place of each
+    message's opening brace, which lets a dialect say something in each message that is known only when it is sent.
+    """
+
+    head: bytes
+    tail: bytes
+    message_head: bytes = b"{"
+
+
+class Limits(NamedTuple):
+    """A vendor's defaults for `Config`: messages a batch, bytes a message, bytes a whole uncompressed body."""
+
+    batch_size: int
+    max_message_bytes: int
+    max_batch_bytes: int
+
+
+class Constants(NamedTuple):
+    """What a client puts into each of its messages; each a plain dict that the dialect may read and not change."""
+
+    context: Mapping[str, Any]
+    """``default_context``."""
+    integrations: Mapping[str, Any] | None
+    """Default destinations, None when none are set."""
+
+
+class Request(NamedTuple):
+    """One HTTP request; ``body`` is only valid until `Transport.send` returns."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | memoryview
+
+
+class Response(NamedTuple):
+    """One HTTP response: ``headers`` with lower-case names, ``body`` cut to its first 64 KiB."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+Outcome: TypeAlias = Literal["delivered", "retry", "drop", "split", "reroute"]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """
+    What a response means for the batch it answers.
+
+    Args:
+        outcome:
+            ``delivered``; ``retry`` the whole batch later; ``drop`` it for ``cause``; ``split`` it, because one of its
+            messages is to blame (a batch of one is then dropped for ``cause``); ``reroute``: ask `Dialect.reroute`, then
+            retry.
+
+        cause: The drop cause, ``rejected`` unless the dialect knows better.
+
+        retry_after: The least wait before the next attempt that the server asked for, seconds.
+
+        detail: What the server said, cut short; it never holds a payload or a key.
+    """
+
+    outcome: Outcome
+    cause: str = "rejected"
+    retry_after: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """
+    The final word on the messages of one batch.
+
+    Args:
+        delivered: True when the server has them.
+        cause: The drop cause, empty when delivered.
+        messages: How many they are.
+        attempts: HTTP tries it took, 0 when none was made.
+        status: HTTP status of the last response, None when there was none.
+        detail: What the server or the transport said about a failure, cut short.
+        body_bytes: Length of the last uncompressed body.
+        sent_bytes: Length of the last body as sent.
+        seconds: From the first attempt to the final word.
+    """
+
+    delivered: bool
+    cause: str
+    messages: int
+    attempts: int
+    status: int | None
+    detail: str
+    body_bytes: int
+    sent_bytes: int
+    seconds: float
+
+
+class Message(Protocol):
+    """
+    What `Client.enqueue` takes.
+
+    ``kind`` is the vendor's word for it (``"track"``). `fields` checks the message and returns what the caller gave, under
+    the names of Segment's specification (``userId``, ``event``, ``properties``, ``messageId``, ``timestamp``,
+    ``context``, ``integrations``, ...), without those that were not given.
+
+    Raises `FieldError` from `fields` when a field is missing or not allowed.
+    """
+
+    kind: ClassVar[str]
+
+    def fields(self) -> dict[str, Any]: ...
+
+
+class Dialect(Protocol):
+    """
+    One vendor's wire rules. A client has an instance of its own; `fastbatch.dialects.base.BaseDialect` has the defaults.
+
+    Attributes:
+        name: The word for it in ``Client(dialect=...)``.
+        endpoint: Default base URL.
+        limits: Defaults of the sizes.
+        compressions: Values of ``compression`` that the vendor's servers take.
+        routes: Into how many groups a batch is divided; 1 is: not at all.
+    """
+
+    name: str
+    endpoint: str
+    limits: Limits
+    compressions: frozenset[str]
+    routes: int
+
+    def url(self, endpoint: str) -> str:
+        """Return the URL that batches are POSTed to, given the base URL."""
+        ...
+
+    def headers(self, write_key: str) -> dict[str, str]:
+        """Return the headers of every request: authorization, content type, user agent."""
+        ...
+
+    def template(self, kind: str, given: frozenset[str], constants: Constants) -> Template:
+        """
+        Return the bytes around a message's fields, given which of `Message.fields` are present.
+
+        What is present in ``given`` stands in the fields and must not be stamped again.
+        """
+        ...
+
+    def fields(self, kind: str, fields: dict[str, Any], constants: Constants) -> dict[str, Any]:
+        """Return the fields under this vendor's names; ``fields`` is a dict of our own and may be changed."""
+        ...
+
+    def envelope(self, write_key: str, sent_at: str) -> Envelope:
+        """Return the body's constant bytes for a request sent at ``sent_at`` (RFC 3339); their lengths never vary."""
+        ...
+
+    def verdict(self, response: Response) -> Verdict:
+        """Return what ``response`` means."""
+        ...
+
+    def route(self, message: bytes) -> int:
+        """Return the group of an encoded message, below ``routes``; asked only when ``routes`` is more than 1."""
+        ...
+
+    def route_headers(self, route: int) -> Mapping[str, str]:
+        """Return the headers that requests of one group have besides `headers`."""
+        ...
+
+    def reroute(self, ask: Callable[[str, str], Response], endpoint: str) -> None:
+        """
+        Bring ``routes`` up to date after a ``reroute`` verdict.
+
+        ``ask(method, url)`` makes one request with this dialect's headers; it raises `TransportError`.
+        """
+        ...
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Carries a request to a server. Called by many threads at once."""
+
+    def send(self, request: Request, timeout: float) -> Response:
+        """
+        Return the response, whatever its status, within ``timeout`` seconds.
+
+        Raises:
+            TransportError: When there was no response.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Callback(Protocol):
+    """Hears of each message's outcome, on a thread of fastbatch's own. The message is a fresh dict, as it was sent."""
+
+    def success(self, message: dict[str, Any]) -> None: ...
+
+    def failure(self, message: dict[str, Any], error: Exception) -> None: ...
