@@ -102,7 +102,7 @@ class BaseDialect:
         text, end = b'{"type":' + to_json(kind, "type"), b"}"
         constant = b""
         for name, value in self.members(kind, constants).items():
-            if name in given:
+            if name in given - self.reserved:
                 continue
             key = b"," + to_json(self.renames.get(name, name), name) + b":"
             if isinstance(value, Stamp):
