@@ -20,7 +20,7 @@ class Segment(BaseDialect):
 
     name = "segment"
     endpoint = "https://api.segment.io"
-    # 408, 410 and 460 come from balancers in front of the API; segment-analytics-python 2.4.0 retries the same set.
+    # 410 and 460 are in no document; segment-analytics-python 2.4.0 retries this set.
     statuses = StatusTable(retry=SERVER_ERRORS | {408, 410, 429, 460}, split=frozenset({400, 413}))
 
     def envelope(self, write_key: str, sent_at: str) -> Envelope:
