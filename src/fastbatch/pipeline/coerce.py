@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import dataclasses
 from collections import UserString
-from collections.abc import Callable, Iterable, Mapping, MappingView, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, MappingView, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -127,7 +128,7 @@ _RULES: dict[type, Rule] = {
     frozenset: _in_order,
     Mapping: dict,
     MappingView: list,
-    Set: _in_order,
+    AbstractSet: _in_order,
     Sequence: list,
 }
 """In this order, since a type may have several rows: a datetime is a date, a namedtuple is a Sequence."""

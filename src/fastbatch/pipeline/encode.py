@@ -36,7 +36,7 @@ IS_FAST = _dumps is not None
 def _encode_fast(fields: dict[str, Any], kind: str) -> bytes:
     try:
         return _dumps(fields, coerce, _OPTIONS)  # type: ignore[misc]  # chosen only where it is not None
-    except Exception as error:
+    except TypeError as error:  # all that orjson raises
         cause = error.__cause__
         if cause is not None and not isinstance(cause, Exception):
             raise cause from None  # Ctrl-C while a value's own code ran, which orjson wraps like any other

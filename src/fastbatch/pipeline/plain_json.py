@@ -19,7 +19,7 @@ from fastbatch.pipeline.coerce import coerce
 __all__ = ["MAX_DEPTH", "encode_plainly"]
 
 MAX_DEPTH = 254
-"""How many objects and arrays may stand in one another: orjson's own limit, and as orjson does we do not count tuples."""
+"""How many objects and arrays may stand in one another: orjson's own limit. Like orjson we do not count tuples."""
 
 _MAX_COERCIONS = 255
 _MAX_PATH_LENGTH = 120
@@ -29,7 +29,7 @@ _TYPES_WITH_JSON_FORM = "of a type that has a JSON form"
 _KEY_TYPES = "a dict whose keys are text, numbers, None or coerced to one of these"
 
 
-class _Refusal(Exception):
+class _Refusal(Exception):  # noqa: N818 - never leaves this file; `UnserializableError` does
     """A value has no JSON form; each level that the exception passes adds its step to the path, innermost first."""
 
     def __init__(self, kind: type, allowed: str) -> None:
@@ -83,7 +83,7 @@ def _write(value: object, put: Callable[[str], object], room: int) -> None:
 
 
 def _object_steps(value: dict[Any, Any]) -> Iterator[tuple[str, str, object]]:
-    # Copied before the first step, so that another thread's changes cannot come in between; of equal keys the last wins.
+    # Copied first, so that another thread's changes cannot come in between. Of keys with the same text the last wins.
     named = {_key_text(key): item for key, item in tuple(value.items())}
     for name, item in named.items():
         yield _quoted(name) + ":", f".{name}" if name.isprintable() else f"[{name!r}]", item
