@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastbatch.messages.builder import Builder
 from fastbatch.messages.context_parts import (
@@ -20,6 +20,9 @@ from fastbatch.messages.context_parts import (
     without_zeros,
 )
 
+if TYPE_CHECKING:
+    from ipaddress import IPv4Address, IPv6Address
+
 __all__ = ["Context"]
 
 
@@ -27,8 +30,8 @@ class Context(Builder):
     """
     The circumstances of a message.
 
-    As in Go, a zero (None, ``""``, ``0``, ``False``, an empty part) is taken for a field that was not given. To send one,
-    say it by ``set``, in ``extra`` or in a plain dict in place of a part, which are kept as they are.
+    As in Go, a zero (None, ``""``, ``0``, ``False``, an empty part) is taken for a field that was not given. To send
+    one, say it by ``set``, in ``extra`` or in a plain dict in place of a part, which are kept as they are.
 
     Shape:
         ``Context(ip="1.2.3.4", os=OSInfo(name="iOS"), extra={"cell": 7})`` is
@@ -53,7 +56,7 @@ class Context(Builder):
         page: PageInfo | Mapping[str, Any] | None = None,
         referrer: ReferrerInfo | Mapping[str, Any] | None = None,
         screen: ScreenInfo | Mapping[str, Any] | None = None,
-        ip: str | None = None,
+        ip: str | IPv4Address | IPv6Address | None = None,
         direct: bool | None = None,
         locale: str | None = None,
         group_id: str | None = None,
@@ -76,7 +79,7 @@ class Context(Builder):
                     "page": page,
                     "referrer": referrer,
                     "screen": screen,
-                    "ip": ip,
+                    "ip": ip and str(ip),
                     "direct": direct,
                     "locale": locale,
                     "groupId": group_id,
