@@ -1,0 +1,1 @@
+"""What happens to a message between the queue and its outcome."""
