@@ -9,6 +9,7 @@ plain TCP.
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import io
 import socket
@@ -95,7 +96,7 @@ class TimedSocket:
         """Return the reading side, the only one that HTTP clients ask for."""
         if mode not in ("rb", "r"):
             raise ValueError(f"a TimedSocket is read through makefile, not {mode!r}")
-        return io.BufferedReader(_TimedReader(self._sock))
+        return _ResponseReader(_TimedReader(self._sock))
 
     def fileno(self) -> int:
         return int(self._sock.fileno())
@@ -112,18 +113,38 @@ class _TimedReader(io.RawIOBase):
         self._sock = sock
         # The socket's own file object keeps the descriptor open until it is closed itself, as http.client expects.
         self._file = sock.makefile("rb", buffering=0)
+        self.is_over = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
+        if self.is_over:
+            return None
         self._sock.settimeout(ATTEMPT.remaining())
         count: int | None = self._file.readinto(buffer)
         if count and ATTEMPT.stage is Stage.WAITING:
             ATTEMPT.stage = Stage.READING
         return count
 
+    def shut_down(self) -> None:
+        with contextlib.suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         if not self.closed:
             self._file.close()
             super().close()
+
+
+class _ResponseReader(io.BufferedReader):
+    raw: _TimedReader
+
+    def close(self) -> None:
+        if not self.closed:
+            # Bytes beyond the response: what follows them could be taken for the answer to the next request, so that
+            # there must be none. urllib3 sees the end of the connection when it is about to use it again.
+            self.raw.is_over = True
+            if self.peek(1):
+                self.raw.shut_down()
+        super().close()

@@ -35,7 +35,6 @@ def _tls_reason(error: ssl.SSLError) -> str:
 _PHRASES: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "the name of the host cannot be resolved"),
     (ConnectionRefusedError, "connection refused"),
-    (http.client.RemoteDisconnected, "connection closed without a response"),
     (http.client.LineTooLong, "the response has too long a line"),
     (http.client.BadStatusLine, "the response is not HTTP"),
     (http.client.HTTPException, "the response has malformed headers"),
@@ -46,6 +45,8 @@ _PHRASES: tuple[tuple[type[BaseException], str], ...] = (
 def _plain_reason(error: BaseException, stage: Stage) -> str:
     if isinstance(error, TimeoutError) and error.errno is None:
         return f"timed out while {stage.value}"
+    if isinstance(error, http.client.RemoteDisconnected):
+        return f"connection closed while {stage.value}"
     for kind, phrase in _PHRASES:
         if isinstance(error, kind):
             return phrase
