@@ -92,6 +92,9 @@ class TimedSocket:
                 self._sock.settimeout(ATTEMPT.remaining())
                 sent += self._sock.send(view[sent:])
 
+    def settimeout(self, timeout: float | None) -> None:
+        """Do nothing: each operation sets its own, and urllib3 asks for this twice a request."""
+
     def makefile(self, mode: str = "rb", *_: Any, **__: Any) -> io.BufferedReader:
         """Return the reading side, the only one that HTTP clients ask for."""
         if mode not in ("rb", "r"):
