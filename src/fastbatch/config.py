@@ -154,7 +154,15 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> d
 
 
 _INTEGERS = frozenset(
-    {"batch_size", "max_message_bytes", "max_batch_bytes", "max_queue_bytes", "senders", "compression_level", "max_attempts"}
+    {
+        "batch_size",
+        "max_message_bytes",
+        "max_batch_bytes",
+        "max_queue_bytes",
+        "senders",
+        "compression_level",
+        "max_attempts",
+    }
 )
 _SECONDS = frozenset({"interval", "block_timeout", "request_timeout", "delivery_timeout", "close_timeout"})
 _BOOLEANS = frozenset({"verbose", "sync_mode", "disabled"})
