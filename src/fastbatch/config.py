@@ -11,13 +11,13 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from fastbatch.errors import ConfigError
 from fastbatch.typing import Callback, DeliveryReport, Dialect, Limits, Transport
 
-__all__ = ["Config"]
+__all__ = ["Config", "Settings", "settings_from_environment"]
 
 HARD_LIMIT_BYTES = 4 * 1024 * 1024
 """No message and no batch is larger, unless a dialect's own default is."""
@@ -132,6 +132,43 @@ class Config:
             if name not in cls.names():
                 raise ConfigError(name, settings[name], f"one of the settings {', '.join(cls.names())}")
         return cls(**settings)
+
+
+class Settings(TypedDict, total=False):
+    """The settings of `Config` as keyword arguments."""
+
+    dialect: str | Dialect
+    endpoint: str | None
+    interval: float
+    batch_size: int | None
+    max_message_bytes: int | None
+    max_batch_bytes: int | None
+    max_queue_bytes: int
+    on_full: Literal["drop_newest", "drop_oldest", "block", "raise"]
+    block_timeout: float
+    senders: int
+    compression: Literal["gzip", "zstd", "none"]
+    compression_level: int | None
+    request_timeout: float
+    retry_after: Callable[[int], float] | None
+    max_attempts: int
+    delivery_timeout: float | None
+    close_timeout: float
+    ordering: Literal["user"] | None
+    default_context: Mapping[str, Any] | None
+    integrations: Mapping[str, Any] | None
+    callback: Callback | None
+    on_delivery: Callable[[DeliveryReport], object] | None
+    logger: logging.Logger
+    verbose: bool
+    sync_mode: bool
+    disabled: bool
+    transport: Transport | None
+    clock: Callable[[], int]
+    proxy: str | None
+    ca_file: str | None
+    ssl_context: ssl.SSLContext | None
+    headers: Mapping[str, str] | None
 
 
 def settings_from_environment(environment: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ refuses.
 
 from __future__ import annotations
 
+import json
 import sysconfig
 from collections.abc import Callable
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from fastbatch.pipeline.coerce import coerce
 from fastbatch.pipeline.plain_json import encode_plainly
 
-__all__ = ["IS_FAST", "encode", "encode_plainly"]
+__all__ = ["DUMPS_ARGUMENTS", "IS_FAST", "decode", "dumps", "encode", "encode_plainly"]
 
 _dumps: Callable[..., bytes] | None
 try:
@@ -31,6 +32,13 @@ else:
 
 IS_FAST = _dumps is not None
 """Whether orjson is used."""
+
+dumps = _dumps
+"""orjson's own, for the one call that is made once an event: ``dumps(values, *DUMPS_ARGUMENTS)``; None without it."""
+DUMPS_ARGUMENTS: tuple[Callable[[Any], Any], int] = (coerce, _OPTIONS)
+
+decode: Callable[[bytes], Any] = json.loads if _dumps is None else orjson.loads
+"""Return what JSON bytes stand for."""
 
 
 def _encode_fast(fields: dict[str, Any], kind: str) -> bytes:
