@@ -6,7 +6,6 @@ import dataclasses
 import os
 import subprocess
 import sys
-import sysconfig
 from collections import UserDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from unittest.mock import MagicMock
 import pytest
 
 from fastbatch.errors import FieldError, UnserializableError
-from fastbatch.pipeline.encode import IS_FAST, encode, encode_plainly
+from fastbatch.pipeline.encode import encode, encode_plainly
 from fastbatch.pipeline.plain_json import MAX_DEPTH
 
 Encoder = Callable[[dict[str, Any], str], bytes]
@@ -267,8 +266,3 @@ def test_the_plain_encoder_is_chosen_without_orjson_or_without_a_gil(reason: str
     """Importing orjson on a free-threaded interpreter would bring the GIL back."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     subprocess.run([sys.executable, "-c", WITHOUT_ORJSON, reason], env=environment, check=True)
-
-
-def test_the_fast_encoder_is_chosen_where_it_can_be() -> None:
-    """A test run that never saw orjson would prove little."""
-    assert IS_FAST or sysconfig.get_config_var("Py_GIL_DISABLED") or "orjson" not in sys.modules
