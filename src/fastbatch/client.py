@@ -23,10 +23,11 @@ from fastbatch.errors import (
     QueueFullError,
     UnserializableError,
 )
+from fastbatch.fastjson import loads
 from fastbatch.messages import Track
 from fastbatch.messages.checks import Id
 from fastbatch.pipeline import lifecycle
-from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, decode, dumps, encode
+from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode
 from fastbatch.pipeline.engine import Engine
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import FlushResult, Stats
@@ -355,7 +356,7 @@ def _checked_timeout(timeout: object) -> float | None:
 def _plain(value: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a constant as plain JSON values, which the client then owns."""
     try:
-        plain: dict[str, Any] = decode(encode({name: dict(value)}, "Config"))[name]
+        plain: dict[str, Any] = loads(encode({name: dict(value)}, "Config"))[name]
     except FieldError as error:
         raise ConfigError(name, value, f"a mapping of values that have a JSON form ({error})") from None
     return plain
