@@ -10,6 +10,7 @@ from email.utils import formatdate
 import pytest
 
 from fastbatch import DeliveryReport
+from fastbatch.dialects import Segment
 from fastbatch.errors import TransportError
 from fastbatch.testing import CapturingTransport, FakeClock
 from tests.support.faulty_server import Close, Hang, ReadRequest, answer
@@ -220,6 +221,32 @@ def test_giving_up_at_close_while_an_attempt_is_under_way_is_possibly_delivered(
     assert time.monotonic() - begin < 1.4
     report = wait_for_report(reports)
     assert (report.cause, report.status) == ("possibly_delivered", None)
+
+
+def test_what_close_has_given_up_is_not_sent_any_more(make_client):
+    """``shutdown`` means that the server has not got it; and the queue's memory may be somebody else's by then."""
+    framing, closed = threading.Event(), threading.Event()
+
+    class Slow(Segment):
+        """Takes its time over the envelope of the second attempt."""
+
+        def envelope(self, write_key, sent_at):
+            if transport.requests and threading.current_thread().name == "fastbatch-sender":
+                framing.set()
+                closed.wait(10.0)
+            return super().envelope(write_key, sent_at)
+
+    transport = CapturingTransport(503)
+    client = make_client(transport=transport, dialect=Slow(), senders=1, retry_after=lambda attempt: 0.1)
+    client.track("user-1", "Event")
+    assert client.flush(0.05).pending == 1
+    assert framing.wait(10.0)
+    client.close(0.05)
+    closed.set()
+    for thread in client._engine._threads:
+        thread.join(10.0)
+    assert client.stats().dropped == {"shutdown": 1}
+    assert len(transport.requests) == 1
 
 
 def test_a_transport_that_raises_anything_is_an_attempt_that_may_have_arrived(make_client):

@@ -82,14 +82,23 @@ class Sender:
         if not shipment.is_framed:
             lane.core.frame(scratch, shipment.batch, self._max_batch_bytes, self._envelope())
         shipment.is_framed = False
-        if shipment.attempts == 0:
-            shipment.first_attempt_at = time.monotonic()
         headers = self._dialect.route_headers(shipment.route or 0)
-        shipment.is_in_attempt = True
+        if not self._begin_attempt(shipment):
+            return
         answer = self._post.send(scratch.body, headers)
         shipment.is_in_attempt = False
         self._count(shipment, len(scratch.body), answer)
         self._act(lane, shipment, answer)
+
+    def _begin_attempt(self, shipment: Shipment) -> bool:
+        """Note that a request is about to leave; False when `close` has given the shipment up in the meantime."""
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return False
+            shipment.is_in_attempt = True
+        if shipment.attempts == 0:
+            shipment.first_attempt_at = time.monotonic()
+        return True
 
     def _route(self, lane: Lane, shipment: Shipment) -> bool:
         """Find the shipment's one group; False when it has several, and is replaced by a part for each."""
