@@ -257,6 +257,35 @@ def test_a_transport_that_raises_anything_is_an_attempt_that_may_have_arrived(ma
     assert report.detail == "no response: the transport raised KeyError"
 
 
+class Interrupting(CapturingTransport):
+    """Raises the first time what is not an `Exception`."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self._errors = [error]
+
+    def send(self, request, timeout):
+        if self._errors:
+            raise self._errors.pop()
+        return super().send(request, timeout)
+
+
+def test_ctrl_c_while_sending_on_the_calling_thread_passes_and_keeps_the_event(make_client):
+    """With ``sync_mode`` the user's program is interrupted, and a later flush delivers."""
+    client = make_client(transport=Interrupting(KeyboardInterrupt()), sync_mode=True)
+    with pytest.raises(KeyboardInterrupt):
+        client.track("user-1", "Event")
+    assert client.stats().in_flight == 1
+    assert client.flush(5.0) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), GeneratorExit()], ids=["system_exit", "generator_exit"])
+def test_a_transport_that_raises_no_exception_does_not_end_the_sender(make_client, error):
+    """Some libraries' timeouts and cancellations are no `Exception`; the event is tried again all the same."""
+    report = deliver(make_client, transport=Interrupting(error)).report
+    assert (report.delivered, report.attempts) == (True, 2)
+
+
 def test_a_transport_may_say_that_nothing_left(make_client):
     """`TransportError.possibly_delivered` is a transport's to know."""
     transport = CapturingTransport(*[TransportError("no route to host", possibly_delivered=False)] * 2)

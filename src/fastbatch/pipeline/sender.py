@@ -70,7 +70,14 @@ class Sender:
             return False
         try:
             self._send(lane, shipment, scratch)
-        except Exception as error:  # noqa: BLE001 a sender that dies would leave the queue to fill in silence
+        except BaseException as error:
+            shipment.is_possibly_delivered |= shipment.is_in_attempt
+            shipment.is_in_attempt = False
+            if until_idle and not isinstance(error, Exception):
+                # Ctrl-C on a thread of the user's. What was being sent is for the next flush.
+                lane.retry(shipment, 0.0)
+                raise
+            # A sender that dies would leave the queue to fill in silence.
             self._logger.error("a sender failed with %s", type(error).__name__)
             shipment.attempts += 1
             self._retry(lane, shipment, None, f"the sender failed with {type(error).__name__}", None)
