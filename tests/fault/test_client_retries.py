@@ -293,6 +293,53 @@ def test_a_transport_may_say_that_nothing_left(make_client):
     assert (report.cause, report.detail) == ("retries_exhausted", "no response: no route to host")
 
 
+@pytest.mark.parametrize("ordering", [None, "user"])
+def test_senders_that_could_not_be_started_are_started_by_a_later_event(make_client, server, monkeypatch, ordering):
+    """A limit on threads that was reached for a second must not silence a client for good."""
+
+    start, refused = threading.Thread.start, []
+
+    def refuse(thread):
+        if thread.name != "fastbatch-sender":
+            return start(thread)
+        refused.append(thread)
+        raise RuntimeError("can't start new thread")
+
+    client = make_client(interval=0.05, senders=2, ordering=ordering)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        for number in range(20):
+            assert client.track(f"user-{number}", "Event", {"number": number})
+    assert len(refused) >= 20
+    assert client.stats().queued == 20
+    for number in range(20, 40):
+        client.track(f"user-{number}", "Event", {"number": number})
+    end = time.monotonic() + 10.0
+    while client.stats().delivered < 40 and time.monotonic() < end:
+        time.sleep(0.005)
+    assert client.stats().delivered == 40
+    assert 1 <= len(client._engine._threads) <= 2
+
+
+def test_a_flush_sends_what_has_no_sender(make_client, server, monkeypatch):
+    """With one lane of two: the flush does the work of the thread that could not be started."""
+    start, allowed = threading.Thread.start, []
+
+    def refuse(thread):
+        if thread.name == "fastbatch-sender" and allowed:
+            raise RuntimeError("can't start new thread")
+        if thread.name == "fastbatch-sender":
+            allowed.append(thread)
+        return start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    client = make_client(interval=60.0, senders=2, ordering="user")
+    for number in range(40):
+        client.track(f"user-{number}", "Event", {"number": number})
+    assert client.flush(10.0) == (40, 0, 0)
+    assert len(client._engine._threads) == 1
+
+
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_many_senders_and_a_server_that_fails_at_random_lose_nothing(make_client, server, dialect):
     """Every event arrives, although every other request fails in one way or another."""

@@ -61,6 +61,7 @@ class Engine:
         self._start_lock = threading.RLock()
         self._sync_lock = threading.RLock()
         self._has_started = False
+        self._without_sender = list(self.lanes)
 
     def _envelope(self) -> Envelope:
         return self._dialect.envelope(self._write_key, rfc3339(self._config.clock(), 3))
@@ -81,20 +82,26 @@ class Engine:
         with self._start_lock:
             if self._has_started or self._config.sync_mode:
                 return
-            self._has_started = True
             lifecycle.finish_at_exit(self)
-            for lane in self.lanes:
-                for _ in range(1 if self._config.ordering else self._config.senders):
-                    self._start_sender(lane)
+            count = 1 if self._config.ordering else self._config.senders
+            self._without_sender = [lane for lane in self._without_sender if not self._start_senders(lane, count)]
+            self._has_started = not self._without_sender
+            for lane in self._without_sender:
+                lane.ask_for_wake()
 
-    def _start_sender(self, lane: Lane) -> None:
-        thread = threading.Thread(target=self._run_sender, args=(lane,), name="fastbatch-sender", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            # The interpreter is shutting down: `flush` and `close` send on the thread that calls them.
-            return
-        self._threads.append(thread)
+    def _start_senders(self, lane: Lane, count: int) -> bool:
+        """Start a lane's senders; False when not one can be started."""
+        before = len(self._threads)
+        for _ in range(count):
+            thread = threading.Thread(target=self._run_sender, args=(lane,), name="fastbatch-sender", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # The interpreter is shutting down, and `flush` and `close` send on the thread that calls them; or the
+                # system's limit is reached, and the next event tries again.
+                break
+            self._threads.append(thread)
+        return len(self._threads) > before
 
     def _run_sender(self, lane: Lane) -> None:
         self._sender.run(lane)
@@ -128,16 +135,17 @@ class Engine:
         marks = [lane.core.snapshot().accepted for lane in self.lanes]
         for lane, mark in zip(self.lanes, marks, strict=True):
             lane.flush_up_to(mark)
-        if not self._has_senders():
-            self._send_here(deadline)
+        self._send_here(self._without_sender if self._has_senders() else self.lanes, deadline)
         pending = self._wait_for(marks, deadline)
         self._reporter.wait(deadline)
         delivered_now, dropped_now = self.ledger.outcomes()
         return FlushResult(delivered_now - delivered, dropped_now - dropped, pending)
 
-    def _send_here(self, deadline: float) -> None:
+    def _send_here(self, lanes: list[Lane], deadline: float) -> None:
+        if not lanes:
+            return
         with self._sync_lock:
-            for lane in self.lanes:
+            for lane in lanes:
                 self._sender.run_until_idle(lane, deadline)
 
     def _wait_for(self, marks: list[int], deadline: float) -> int:

@@ -134,6 +134,16 @@ class Lane:
             self._flush_to = max(self._flush_to, sequence)
         self.wakeup.set()
 
+    def ask_for_wake(self) -> None:
+        """Let the next message ask for a sender, in a lane that could not be given one."""
+        beyond = 1 << 62
+        while self.core.arm(self._waiting() + 1, beyond):
+            pass
+
+    def _waiting(self) -> int:
+        queue = self.core.snapshot()
+        return queue.accepted - queue.taken
+
     def pending_below(self, sequence: int) -> int:
         """Return how many messages below this sequence have no outcome. The ledger's lock is held."""
         untaken = max(0, sequence - self.core.snapshot().taken)
