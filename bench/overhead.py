@@ -2,8 +2,8 @@
 What ``client.track(...)`` costs over merely encoding the finished message: both in one run, in turns.
 
 The finished message is what fastbatch really sends, read back from a body and given to ``orjson.dumps`` as a dict that
-is already complete: id, time and context included. Both loops iterate over prepared arguments; the time of an empty loop
-of the same form is subtracted from each.
+is already complete: id, time and context included. Both loops iterate over prepared arguments; the time of an empty
+loop of the same form is subtracted from each.
 """
 
 from __future__ import annotations
