@@ -92,8 +92,8 @@ def open_posthog(run: Run, settings: Mapping[str, Any]) -> Client:
     return Client(track, lambda: client.flush(timeout_seconds=FLUSH_TIMEOUT))
 
 
-# Of 100, 250, 500, 1000 and 2000 messages a batch, 1000 made the most of segment-analytics-python; two, three or four
-# threads made no difference that a repetition confirmed, because the interpreter lock is what they share.
+# Of 100, 250, 500, 1000 and 2000 messages a batch, 1000 made the most of segment-analytics-python. Two to four threads
+# made no difference or a loss, since the interpreter lock is what they share.
 _HUNDRED = {"gzip": True, "upload_size": 100}
 _THOUSAND = {"gzip": True, "upload_size": 1000}
 # As many messages as fit into the 512 000 bytes that Segment takes.

@@ -123,7 +123,7 @@ def _bars(axes: Any, rows: list[dict[str, Any]], key: str, title: str, form: str
 
 
 def _curves(axes: Any, rows: list[dict[str, Any]]) -> None:
-    styles = {"best": "--", "pure": ":"}
+    styles = {"pure best": "-.", "pure": ":", "best": "--"}
     for row in rows:
         if row["curve"]:
             odds = [1 / (1 - point) for point, _ in row["curve"]]
@@ -131,6 +131,7 @@ def _curves(axes: Any, rows: list[dict[str, Any]]) -> None:
             axes.plot(odds, [us for _, us in row["curve"]], style, label=row["contestant"], color=_color(row))
     axes.set(title="one call while the senders are busy, us (less is better)", xscale="log", yscale="log")
     axes.set_xticks([1, 2, 10, 100, 1e3, 1e4, 1e5], ["0", "p50", "p90", "p99", "p99.9", "p99.99", "p99.999"])
+    axes.minorticks_off()
     axes.grid(visible=True, alpha=0.3)
     if axes.lines:
         axes.legend(fontsize=8)
