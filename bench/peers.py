@@ -33,6 +33,9 @@ MODES = ("throughput", "latency")
 LATENCY_EVENTS_LIMIT = 1_000_000
 """What fits into `contestants.LATENCY_QUEUE_BYTES`, so that no call has to wait."""
 
+SIZES = {"events": 1_000_000, "peer_events": 60_000, "rounds": 5}
+QUICK_SIZES = {"events": 200_000, "peer_events": 10_000, "rounds": 1}
+
 NOISE_LIMIT = 0.05
 """Share of the machine that others may use before the report warns."""
 
@@ -133,18 +136,19 @@ def summarize(contestant: contestants.Contestant, runs: list[dict[str, Any]]) ->
 def options_from(arguments: list[str] | None) -> argparse.Namespace:
     """Return the command line, checked."""
     parser = argparse.ArgumentParser(description="Compare fastbatch with its peers.")
-    parser.add_argument("--events", type=int, default=1_000_000, help="a run of fastbatch (pure: a fifth)")
-    parser.add_argument("--peer-events", type=int, default=60_000, help="a run of a peer; a multiple of 1000")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true", help="one short round: a look, not a result")
+    parser.add_argument("--events", type=int, help="a run of fastbatch; of the pure core: a fifth")
+    parser.add_argument("--peer-events", type=int, help="a run of a peer; a multiple of 1000")
+    parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", action="append", metavar="NAME", help="contestants whose name starts so; repeatable")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--rate", type=float, default=0.0, help="latency runs: calls a second; 0 is without a pause")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before the sink answers")
     parser.add_argument("--out", type=Path, default=HERE / "out", help="directory of peers.json and peers.png")
-    parser.add_argument("--quick", action="store_true", help="one short round: a look, not a result")
     options = parser.parse_args(arguments)
-    if options.quick:
-        options.events, options.peer_events, options.rounds = 200_000, 10_000, 1
+    for name, size in (QUICK_SIZES if options.quick else SIZES).items():
+        if getattr(options, name) is None:
+            setattr(options, name, size)
     if options.peer_events % 1000:
         # A peer's last batch, if it is not full, waits 0.5 s for more and would make the peer look slower than it is.
         parser.error("--peer-events must be a multiple of 1000")
