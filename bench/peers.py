@@ -137,9 +137,9 @@ def options_from(arguments: list[str] | None) -> argparse.Namespace:
     """Return the command line, checked."""
     parser = argparse.ArgumentParser(description="Compare fastbatch with its peers.")
     parser.add_argument("--quick", action="store_true", help="one short round: a look, not a result")
-    parser.add_argument("--events", type=int, help="a run of fastbatch; of the pure core: a fifth")
-    parser.add_argument("--peer-events", type=int, help="a run of a peer; a multiple of 1000")
-    parser.add_argument("--rounds", type=int)
+    parser.add_argument("--events", type=int, help="a run of fastbatch (pure: a fifth); default 1000000")
+    parser.add_argument("--peer-events", type=int, help="a run of a peer, a multiple of 1000; default 60000")
+    parser.add_argument("--rounds", type=int, help="default 5")
     parser.add_argument("--only", action="append", metavar="NAME", help="contestants whose name starts so; repeatable")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--rate", type=float, default=0.0, help="latency runs: calls a second; 0 is without a pause")
