@@ -8,6 +8,7 @@ import logging
 import math
 import os
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -91,12 +92,14 @@ class Config:
 
     transport: Transport | None = None
     """None is HTTP by urllib3."""
-    proxy: str | None = None
+    clock: Callable[[], int] = time.time_ns
+    """What time it is, nanoseconds since 1970; tests give their own."""
+    proxy: str | None = dataclasses.field(default=None, repr=False)
     """URL of a proxy, with its user and password if it needs them; None is HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
     ca_file: str | None = None
     """PEM file of the certificate authorities to trust instead of the system's."""
     ssl_context: ssl.SSLContext | None = None
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
     """Further headers of every request."""
 
     def __post_init__(self) -> None:
@@ -151,7 +154,15 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> d
 
 
 _INTEGERS = frozenset(
-    {"batch_size", "max_message_bytes", "max_batch_bytes", "max_queue_bytes", "senders", "compression_level", "max_attempts"}
+    {
+        "batch_size",
+        "max_message_bytes",
+        "max_batch_bytes",
+        "max_queue_bytes",
+        "senders",
+        "compression_level",
+        "max_attempts",
+    }
 )
 _SECONDS = frozenset({"interval", "block_timeout", "request_timeout", "delivery_timeout", "close_timeout"})
 _BOOLEANS = frozenset({"verbose", "sync_mode", "disabled"})
@@ -273,6 +284,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "sync_mode": _of_type(bool, "True or False"),
     "disabled": _of_type(bool, "True or False"),
     "transport": _or_none((_has_methods("send", "close"), "an object that follows the Transport Protocol")),
+    "clock": (callable, "a function that returns nanoseconds since 1970"),
     "proxy": _or_none((_is_url, "an http or https URL with a host")),
     "ca_file": _or_none((lambda v: isinstance(v, str) and os.path.isfile(v), "the path of a PEM file")),
     "ssl_context": _or_none(_of_type(ssl.SSLContext, "an ssl.SSLContext")),
