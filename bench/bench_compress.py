@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 import workload
+from fastbatch.errors import FastbatchError
+from fastbatch.pipeline.compress import compressor
 
 try:
     import orjson
@@ -61,10 +63,22 @@ def _zstd(level: int) -> Callable[[bytes], bytes]:
     [*((_zlib, n) for n in (1, 6, 9)), *((_isal, n) for n in (0, 1, 2, 3)), *((_zstd, n) for n in (1, 3))],
     ids=lambda value: getattr(value, "__name__", str(value)).strip("_"),
 )
-def test_compress(benchmark: Any, library: Callable[[int], Callable[[bytes], bytes]], level: int) -> None:
+def test_library(benchmark: Any, library: Callable[[int], Callable[[bytes], bytes]], level: int) -> None:
     """One library at one level; 9 is what the peers' ``GzipFile`` uses."""
     compressed = benchmark(library(level), BODY)
     benchmark.extra_info["ratio"] = round(len(BODY) / len(compressed), 2)
     benchmark.extra_info["MB/s"] = round(len(BODY) / benchmark.stats.stats.median / 1e6)
     if library is not _zstd:
         assert gzip.decompress(compressed) == BODY
+
+
+@pytest.mark.parametrize("name", ["gzip", "zstd"])
+def test_fastbatch(benchmark: Any, name: str) -> None:
+    """What the client does by default, with the libraries that are installed."""
+    try:
+        compress = compressor(name)
+    except FastbatchError as error:
+        pytest.skip(str(error))
+    compressed = benchmark(compress, BODY)
+    benchmark.extra_info["ratio"] = round(len(BODY) / len(compressed), 2)
+    benchmark.extra_info["MB/s"] = round(len(BODY) / benchmark.stats.stats.median / 1e6)
