@@ -187,7 +187,9 @@ def main(arguments: list[str] | None = None) -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     settings = {name: str(value) for name, value in vars(options).items() if name != "out"}
     record = {"machine": where, "workload": workload.describe(), "options": settings, "bystanders": noise}
-    (options.out / "peers.json").write_text(json.dumps({**record, "rows": rows, "runs": runs}, indent=1) + "\n")
+    # The curves of single runs are most of the file and are in the rows' medians.
+    short = [{name: value for name, value in run.items() if name != "curve"} for run in runs]
+    (options.out / "peers.json").write_text(json.dumps({**record, "rows": rows, "runs": short}, indent=1) + "\n")
     report.plot(rows, where, options.out / "peers.png")
     print(f"\nwritten: peers.json and peers.png in {options.out.name}/")
     return 1 if any(row["failed"] for row in rows) else 0
