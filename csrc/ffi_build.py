@@ -24,7 +24,7 @@ SOURCES = (
 
 def declarations(header: str) -> str:
     """Return the part of the header between its two cdef marks, without comments."""
-    part = header.split("/* cdef: begin */")[1].split("/* cdef: end */")[0]
+    part = header.partition("/* cdef: begin */")[2].partition("/* cdef: end */")[0]
     return re.sub(r"/\*.*?\*/", "", part, flags=re.DOTALL)
 
 

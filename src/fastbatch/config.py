@@ -11,18 +11,19 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from fastbatch.errors import ConfigError
 from fastbatch.typing import Callback, DeliveryReport, Dialect, Limits, Transport
 
-__all__ = ["Config"]
+__all__ = ["Config", "Settings", "settings_from_environment"]
 
 HARD_LIMIT_BYTES = 4 * 1024 * 1024
 """No message and no batch is larger, unless a dialect's own default is."""
 
 QUEUE_LIMIT_BYTES = 1024 * 1024 * 1024
+LOGGER = logging.getLogger("fastbatch")
 ENVIRONMENT_PREFIX = "FASTBATCH_"
 
 
@@ -65,7 +66,7 @@ class Config:
     request_timeout: float = 10.0
     """The longest that one HTTP attempt may take."""
     retry_after: Callable[[int], float] | None = None
-    """``(attempt) -> seconds``: the wait after the attempt of that number, from 1; None is full jitter, at most 30 s."""
+    """``(attempt) -> seconds``: the wait after that attempt, from 1; None is full jitter, at most 30 s."""
     max_attempts: int = 10
     """HTTP tries a batch, at most."""
     delivery_timeout: float | None = None
@@ -82,7 +83,7 @@ class Config:
 
     callback: Callback | None = None
     on_delivery: Callable[[DeliveryReport], object] | None = None
-    logger: logging.Logger = logging.getLogger("fastbatch")
+    logger: logging.Logger = LOGGER
     verbose: bool = False
     """Log each batch at INFO."""
     sync_mode: bool = False
@@ -115,6 +116,14 @@ class Config:
                 raise ConfigError(name, chosen[name], f"at most {cap} bytes")
         return dataclasses.replace(self, **chosen)
 
+    @property
+    def limits(self) -> Limits:
+        """The three sizes, which `with_limits` has chosen."""
+        sizes = [getattr(self, name) for name in Limits._fields]
+        if None in sizes:
+            raise ConfigError("batch_size", None, "chosen by `with_limits` first")
+        return Limits(*sizes)
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Return the names of all settings."""
@@ -132,6 +141,43 @@ class Config:
             if name not in cls.names():
                 raise ConfigError(name, settings[name], f"one of the settings {', '.join(cls.names())}")
         return cls(**settings)
+
+
+class Settings(TypedDict, total=False):
+    """The settings of `Config` as keyword arguments."""
+
+    dialect: str | Dialect
+    endpoint: str | None
+    interval: float
+    batch_size: int | None
+    max_message_bytes: int | None
+    max_batch_bytes: int | None
+    max_queue_bytes: int
+    on_full: Literal["drop_newest", "drop_oldest", "block", "raise"]
+    block_timeout: float
+    senders: int
+    compression: Literal["gzip", "zstd", "none"]
+    compression_level: int | None
+    request_timeout: float
+    retry_after: Callable[[int], float] | None
+    max_attempts: int
+    delivery_timeout: float | None
+    close_timeout: float
+    ordering: Literal["user"] | None
+    default_context: Mapping[str, Any] | None
+    integrations: Mapping[str, Any] | None
+    callback: Callback | None
+    on_delivery: Callable[[DeliveryReport], object] | None
+    logger: logging.Logger
+    verbose: bool
+    sync_mode: bool
+    disabled: bool
+    transport: Transport | None
+    clock: Callable[[], int]
+    proxy: str | None
+    ca_file: str | None
+    ssl_context: ssl.SSLContext | None
+    headers: Mapping[str, str] | None
 
 
 def settings_from_environment(environment: Mapping[str, str] | None = None) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from fastbatch.core import core_seed, new_core
 from fastbatch.core.interface import record_span
 from fastbatch.core.pure import rfc3339
 from fastbatch.errors import ConfigError
+from fastbatch.pipeline import lifecycle
 from fastbatch.pipeline.compress import compressor
 from fastbatch.pipeline.delivery import Delivery
 from fastbatch.pipeline.lane import Lane
@@ -81,18 +82,26 @@ class Engine:
             if self._has_started or self._config.sync_mode:
                 return
             self._has_started = True
+            lifecycle.finish_at_exit(self)
             for lane in self.lanes:
                 for _ in range(1 if self._config.ordering else self._config.senders):
                     self._start_sender(lane)
 
     def _start_sender(self, lane: Lane) -> None:
-        thread = threading.Thread(target=self._sender.run, args=(lane,), name="fastbatch-sender", daemon=True)
+        thread = threading.Thread(target=self._run_sender, args=(lane,), name="fastbatch-sender", daemon=True)
         try:
             thread.start()
         except RuntimeError:
             # The interpreter is shutting down: `flush` and `close` send on the thread that calls them.
             return
         self._threads.append(thread)
+
+    def _run_sender(self, lane: Lane) -> None:
+        self._sender.run(lane)
+        me = threading.current_thread()
+        if not any(thread.is_alive() for thread in self._threads if thread is not me):
+            self._transport.close()
+            lifecycle.forget(self)
 
     def _has_senders(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
@@ -140,6 +149,20 @@ class Engine:
                     return pending
                 self.ledger.lock.wait(min(remaining, threading.TIMEOUT_MAX))
 
+    @property
+    def close_timeout(self) -> float:
+        """What closing at interpreter exit may take, seconds."""
+        return self._config.close_timeout
+
+    def begin_closing(self) -> None:
+        """Take no more, and let the senders go as soon as everything has its outcome; does not wait."""
+        for lane in self.lanes:
+            lane.begin_closing()
+
+    def close_at_exit(self, deadline: float) -> None:
+        """Close while the interpreter exits."""
+        self.close(max(0.0, deadline - time.monotonic()))
+
     def close(self, timeout: float | None) -> FlushResult:
         """
         Take no more, wait as `flush` does, then give up what is left and let the senders go.
@@ -149,8 +172,7 @@ class Engine:
         """
         deadline = time.monotonic() + (timeout if timeout is not None else threading.TIMEOUT_MAX)
         delivered, dropped = self.ledger.outcomes()
-        for lane in self.lanes:
-            lane.begin_closing()
+        self.begin_closing()
         self.flush(timeout)
         for lane in self.lanes:
             for shipment in lane.stop():
@@ -159,6 +181,7 @@ class Engine:
         self._reporter.wait(deadline)
         self._join(deadline)
         self._transport.close()
+        lifecycle.forget(self)
         self.notices.tell_rest()
         delivered_now, dropped_now = self.ledger.outcomes()
         return FlushResult(delivered_now - delivered, dropped_now - dropped, 0)
@@ -212,12 +235,12 @@ class Engine:
 
 def _longest_record(config: Config, envelope: Envelope) -> int:
     """Return the longest message that the queue takes: by its own limit, and such that a batch of one holds it."""
-    assert config.max_message_bytes is not None and config.max_batch_bytes is not None
-    room = config.max_batch_bytes - len(envelope.head) - len(envelope.tail)
-    longest = min(config.max_message_bytes, room) - (len(envelope.message_head) - 1)
+    limits = config.limits
+    room = limits.max_batch_bytes - len(envelope.head) - len(envelope.tail)
+    longest = min(limits.max_message_bytes, room) - (len(envelope.message_head) - 1)
     if longest < 1:
         least = len(envelope.head) + len(envelope.tail) + len(envelope.message_head)
-        raise ConfigError("max_batch_bytes", config.max_batch_bytes, f"more than the {least} bytes of an empty batch")
+        raise ConfigError("max_batch_bytes", limits.max_batch_bytes, f"more than the {least} bytes of an empty batch")
     lanes = config.senders if config.ordering else 1
     least_queue = record_span(longest) * lanes
     if config.max_queue_bytes < least_queue:
