@@ -69,7 +69,7 @@ class TimedSocket:
     It is a stand-in, not a subclass: TLS makes its sockets itself, and from a context that may be the application's.
     """
 
-    __slots__ = ("_reader", "_sends_all_in_time", "_sock")
+    __slots__ = ("_sends_all_in_time", "_sock")
 
     def __init__(self, sock: Any) -> None:
         try:
@@ -78,7 +78,6 @@ class TimedSocket:
             sock.close()  # nobody else holds it yet
             raise
         self._sock = sock
-        self._reader: io.BufferedReader | None = None
         # The timeout of a plain sendall is for all of it; TLS starts anew with each record of 16 KiB.
         self._sends_all_in_time = type(sock) is socket.socket
 
@@ -100,17 +99,13 @@ class TimedSocket:
         """Return the reading side, the only one that HTTP clients ask for."""
         if mode not in ("rb", "r"):
             raise ValueError(f"a TimedSocket is read through makefile, not {mode!r}")
-        self._reader = _ResponseReader(_TimedReader(self._sock))
-        return self._reader
+        return _ResponseReader(_TimedReader(self._sock))
 
     def fileno(self) -> int:
         return int(self._sock.fileno())
 
     def close(self) -> None:
         self._sock.close()
-        # A response may outlive its connection, but not a proxy's refusal, which older versions of http.client forget.
-        if ATTEMPT.stage is Stage.CONNECTING and self._reader is not None:
-            self._reader.close()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
