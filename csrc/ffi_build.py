@@ -1,9 +1,11 @@
 """
 Declares the native core to cffi, out of the one header that Python sees.
 
-The extension is optional: where no compiler is found setuptools warns, and `fastbatch.core.pure` takes over.
+setup.py asks for it where there is a compiler. Should the compilation fail all the same, setuptools warns and
+`fastbatch.core.pure` takes over, unless FASTBATCH_BACKEND=native insists.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -29,5 +31,5 @@ ffi.set_source(
     include_dirs=["csrc"],
     depends=[f"csrc/{path.name}" for path in sorted(HERE.glob("*.h"))],
     extra_compile_args=["-std=c11", "-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"],
-    optional=True,
+    optional=os.environ.get("FASTBATCH_BACKEND") != "native",
 )
