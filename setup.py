@@ -1,9 +1,9 @@
 """
-Decides what this interpreter gets, which static metadata cannot: the native core, and the dependencies that have wheels.
+Decides what this interpreter gets: the native core, and the dependencies that have wheels. Static metadata cannot.
 
 A marker sees neither a compiler nor a free-threaded build. `FASTBATCH_BACKEND=pure` leaves the core out and names no
-dependency that is not pure Python: that is how the wheel for every interpreter is made. `FASTBATCH_BACKEND=native` makes
-a failed compilation an error. Everything else stands in pyproject.toml.
+dependency that is not pure Python: that is how the wheel for every interpreter is made. `FASTBATCH_BACKEND=native`
+makes a failed compilation an error. Everything else stands in pyproject.toml.
 """
 
 import os
@@ -12,8 +12,6 @@ import shlex
 import subprocess
 import sys
 import sysconfig
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from setuptools import setup
@@ -41,14 +39,13 @@ def has_cffi() -> bool:
 def can_compile() -> bool:
     """Return whether there is a C11 compiler with atomics, and the headers of Python."""
     compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "probe.c")
-        source.write_text("#include <Python.h>\n#include <stdatomic.h>\n#include <sys/mman.h>\n")
-        flags = ["-std=c11", f"-I{sysconfig.get_path('include')}", "-c", str(source), "-o", str(source.with_suffix(".o"))]
-        try:
-            subprocess.run([*compiler, *flags], check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            return False
+    program = "#include <Python.h>\n#include <stdatomic.h>\n#include <sys/mman.h>\n"
+    include = f"-I{sysconfig.get_path('include')}"
+    command = [*compiler, "-std=c11", include, "-fsyntax-only", "-x", "c", "-"]
+    try:
+        subprocess.run(command, input=program, check=True, capture_output=True, text=True)  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return False
     return True
 
 
@@ -65,7 +62,7 @@ dependencies = ["urllib3>=2"]
 if is_native:
     dependencies.append(CFFI)
 else:
-    print("fastbatch: no native core, the pure-Python backend is used (FASTBATCH_BACKEND=native says why)", file=sys.stderr)
+    print("fastbatch: the pure-Python backend, no native core (FASTBATCH_BACKEND=native says why)", file=sys.stderr)
 if BACKEND != "pure" and not IS_FREE_THREADED:
     dependencies += ACCELERATORS
 
