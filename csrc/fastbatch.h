@@ -93,7 +93,7 @@ int fb_core_frame(struct fb_core *core, const fb_ref *refs, uint32_t count, cons
                   char *body, uint64_t max_bytes, uint64_t *length);
 
 /* Points at the message of a record that was taken; valid until it is acknowledged. */
-void fb_core_read(struct fb_core *core, fb_ref ref, const char **message, uint32_t *length);
+int fb_core_read(struct fb_core *core, fb_ref ref, const char **message, uint32_t *length);
 
 /* Gives back records that have their outcome. Any thread. */
 void fb_core_acknowledge(struct fb_core *core, const fb_ref *refs, uint32_t count);

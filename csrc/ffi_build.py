@@ -12,7 +12,7 @@ from pathlib import Path
 from cffi import FFI
 
 HERE = Path(__file__).parent
-SOURCES = ("fb_stamp.c", "fb_map.c", "fb_segment.c", "fb_ring.c", "fb_frame.c", "fb_core.c")
+SOURCES = ("fb_stamp.c", "fb_template.c", "fb_map.c", "fb_segment.c", "fb_ring.c", "fb_frame.c", "fb_core.c")
 
 
 def declarations(header: str) -> str:

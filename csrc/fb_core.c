@@ -1,0 +1,348 @@
+/*
+ * fb_core.c: the ring, the byte budget, the templates and the wake-up together, behind fastbatch.h.
+ *
+ * Ordering. A_X acquires what R_X releases; S_SLEEP is sequentially consistent.
+ *
+ *   label      object          written by  what the edge carries
+ *   R/A_REFUND released_bytes  consumer    nothing but the number: room in the budget
+ *   R/A_CLOSED is_closed       any         nothing but the mark
+ *   S_SLEEP    waiting         consumer    "wake me": ordered against the claims (fb_segment.c, fb_ring.c)
+ */
+#include "fastbatch.h"
+
+#include "fb_frame.h"
+#include "fb_map.h"
+#include "fb_ring.h"
+#include "fb_template.h"
+
+#define MAX_TEMPLATES 256
+#define GUARD_BYTES 4096
+#define GUARD_ALIVE 0x66627263u
+
+struct fb_core {
+    uint64_t max_queue_bytes;
+    uint32_t max_message_bytes;
+    uint64_t seed;
+    uint32_t *guard; /* on a page that a fork wipes: GUARD_ALIVE only in the process that made the core */
+    uint32_t template_count;
+    struct fb_template *templates[MAX_TEMPLATES];
+
+    /* Producers. */
+    alignas(FB_CACHE_LINE) _Atomic uint64_t charged_bytes; /* in all, less what was refunded before it was claimed */
+    _Atomic bool is_closed;
+
+    /* Consumers. */
+    alignas(FB_CACHE_LINE) _Atomic uint64_t released_bytes; /* in all */
+
+    /* Written when a sender goes to sleep, read by every append. */
+    alignas(FB_CACHE_LINE) _Atomic bool waiting;
+    _Atomic uint64_t wake_sequence;
+    _Atomic uint64_t wake_bytes;
+
+    struct fb_ring ring;
+};
+
+static bool
+is_forked(const struct fb_core *core)
+{
+    return *core->guard != GUARD_ALIVE;
+}
+
+static int
+init(struct fb_core *core)
+{
+    core->guard = fb_map_new(GUARD_BYTES);
+    if (core->guard == NULL)
+        return FB_ERR_NO_MEMORY;
+    *core->guard = GUARD_ALIVE;
+    atomic_init(&core->charged_bytes, 0);
+    atomic_init(&core->is_closed, false);
+    atomic_init(&core->released_bytes, 0);
+    atomic_init(&core->waiting, false);
+    atomic_init(&core->wake_sequence, 0);
+    atomic_init(&core->wake_bytes, 0);
+    return fb_ring_init(&core->ring, core->max_queue_bytes, (uint32_t)fb_record_span(core->max_message_bytes));
+}
+
+int
+fb_core_new(uint64_t max_queue_bytes, uint32_t max_message_bytes, uint64_t seed, struct fb_core **out)
+{
+    struct fb_core *core;
+    int result;
+
+    if (max_message_bytes == 0 || max_message_bytes > FB_LENGTH_MASK)
+        return FB_ERR_ARGUMENT;
+    core = aligned_alloc(FB_CACHE_LINE, sizeof *core);
+    if (core == NULL)
+        return FB_ERR_NO_MEMORY;
+    memset(core, 0, sizeof *core);
+    core->max_queue_bytes = max_queue_bytes;
+    core->max_message_bytes = max_message_bytes;
+    core->seed = seed;
+    result = init(core);
+    if (result != FB_OK) {
+        fb_core_free(core);
+        return result;
+    }
+    *out = core;
+    return FB_OK;
+}
+
+void
+fb_core_free(struct fb_core *core)
+{
+    if (core == NULL)
+        return;
+    fb_ring_destroy(&core->ring);
+    fb_map_free(core->guard, GUARD_BYTES);
+    for (uint32_t i = 0; i < core->template_count; i++)
+        fb_template_free(core->templates[i]);
+    fb_free(core);
+}
+
+int
+fb_core_add_template(struct fb_core *core, const struct fb_part *parts, uint32_t count)
+{
+    int result;
+
+    if (core->template_count == MAX_TEMPLATES)
+        return FB_ERR_ARGUMENT;
+    result = fb_template_new(parts, count, &core->templates[core->template_count]);
+    return result == FB_OK ? (int)core->template_count++ : result;
+}
+
+/* The byte budget: charged when a record is claimed, released when it is acknowledged. */
+
+static bool
+charge(struct fb_core *core, uint64_t span, uint64_t *charged)
+{
+    /* A_REFUND: room that a consumer has given back, and the charges of what it released: the difference below is never
+     * negative. */
+    const uint64_t released = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
+    /* Relaxed: the budget is a number; what it guards is ordered by the claim. */
+    uint64_t before = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+
+    do {
+        if (before - released + span > core->max_queue_bytes)
+            return false;
+        /* Relaxed: as above. */
+    } while (!atomic_compare_exchange_weak_explicit(&core->charged_bytes, &before, before + span, memory_order_relaxed,
+                                                    memory_order_relaxed));
+    *charged = before + span;
+    return true;
+}
+
+static void
+refund(struct fb_core *core, uint64_t span)
+{
+    /* Relaxed: as in charge(). */
+    atomic_fetch_sub_explicit(&core->charged_bytes, span, memory_order_relaxed);
+}
+
+/* Wake-up: a sender that finds too little to send leaves a mark and sleeps; the append that makes it enough sees the mark. */
+
+static int
+wake_result(struct fb_core *core, uint64_t sequence, uint64_t charged)
+{
+    /* S_SLEEP: after our claim. Either we see the mark, or the sleeper, who looks after marking, sees the claim. */
+    if (FB_LIKELY(!atomic_load_explicit(&core->waiting, memory_order_seq_cst)))
+        return FB_OK;
+    /* Relaxed: S_SLEEP brought both along. */
+    if (sequence + 1 < atomic_load_explicit(&core->wake_sequence, memory_order_relaxed) &&
+        charged < atomic_load_explicit(&core->wake_bytes, memory_order_relaxed))
+        return FB_OK;
+    /* S_SLEEP: one append takes the mark, and wakes. */
+    return atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst) ? FB_WAKE : FB_OK;
+}
+
+int
+fb_core_append(struct fb_core *core, int template_number, const char *fields, size_t length, int64_t now_ns)
+{
+    struct fb_message message = {fields, length, now_ns, 0, core->seed};
+    const struct fb_template *template;
+    struct fb_record *record;
+    uint64_t message_length, span, charged;
+
+    if (FB_UNLIKELY(is_forked(core)))
+        return FB_ERR_FORKED;
+    if (FB_UNLIKELY(template_number < 0 || (uint32_t)template_number >= core->template_count || length < 3 || now_ns < 0))
+        return FB_ERR_ARGUMENT;
+    /* A_CLOSED: only the mark. */
+    if (FB_UNLIKELY(atomic_load_explicit(&core->is_closed, memory_order_acquire)))
+        return FB_ERR_CLOSED;
+    template = core->templates[template_number];
+    message_length = fb_template_length(template, length);
+    if (FB_UNLIKELY(message_length > core->max_message_bytes))
+        return FB_ERR_TOO_LARGE;
+    span = fb_record_span(message_length);
+    if (FB_UNLIKELY(!charge(core, span, &charged)))
+        return FB_ERR_FULL;
+    if (FB_UNLIKELY(fb_ring_claim(&core->ring, (uint32_t)span, &record, &message.sequence) != FB_OK)) {
+        refund(core, span);
+        return FB_ERR_FULL;
+    }
+    record->crc32c = 0;
+    record->sequence = message.sequence;
+    record->time_ns = now_ns;
+    fb_template_write(template, &message, fb_record_message(record));
+    fb_segment_commit(record, (uint32_t)message_length);
+    return wake_result(core, message.sequence, charged);
+}
+
+/* Consumers. */
+
+/*
+ * Takes what `plan` has room for, under the ring's lock; without an envelope, whatever is there. Returns the count, or
+ * FB_ERR_TOO_LARGE when the first record alone does not fit.
+ */
+static int
+take_range(struct fb_core *core, uint32_t max_messages, struct fb_frame plan, fb_ref *refs, struct fb_batch *batch)
+{
+    batch->count = 0;
+    while (batch->count < max_messages) {
+        struct fb_record *record = fb_ring_peek(&core->ring);
+
+        if (record == NULL)
+            break;
+        if (plan.envelope != NULL && !fb_frame_plan(&plan, fb_record_length(record)))
+            return batch->count > 0 ? (int)batch->count : FB_ERR_TOO_LARGE;
+        if (batch->count == 0) {
+            batch->first_sequence = record->sequence;
+            batch->oldest_ns = record->time_ns;
+        }
+        refs[batch->count++] = fb_ring_take(&core->ring, record);
+    }
+    return (int)batch->count;
+}
+
+static void
+frame_records(struct fb_core *core, struct fb_frame *frame, const fb_ref *refs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct fb_record *record = fb_ring_record(&core->ring, refs[i]);
+
+        (void)fb_frame_append(frame, fb_record_message(record), fb_record_length(record));
+    }
+}
+
+int
+fb_core_take(struct fb_core *core, uint32_t max_messages, uint64_t max_bytes, const struct fb_envelope *envelope,
+             char *body, fb_ref *refs, struct fb_batch *batch)
+{
+    struct fb_frame frame = {0};
+    int count;
+
+    if (is_forked(core))
+        return FB_ERR_FORKED;
+    if (envelope != NULL && !fb_frame_open(&frame, envelope, body, max_bytes))
+        return FB_ERR_TOO_LARGE;
+    pthread_mutex_lock(&core->ring.lock);
+    count = take_range(core, max_messages, frame, refs, batch);
+    pthread_mutex_unlock(&core->ring.lock);
+    batch->body_length = 0;
+    if (envelope != NULL && count > 0) {
+        frame_records(core, &frame, refs, batch->count);
+        batch->body_length = fb_frame_close(&frame);
+    }
+    return count;
+}
+
+int
+fb_core_frame(struct fb_core *core, const fb_ref *refs, uint32_t count, const struct fb_envelope *envelope, char *body,
+              uint64_t max_bytes, uint64_t *length)
+{
+    struct fb_frame frame;
+
+    if (is_forked(core))
+        return FB_ERR_FORKED;
+    if (!fb_frame_open(&frame, envelope, body, max_bytes))
+        return FB_ERR_TOO_LARGE;
+    frame_records(core, &frame, refs, count);
+    if (frame.count < count)
+        return FB_ERR_TOO_LARGE;
+    *length = fb_frame_close(&frame);
+    return FB_OK;
+}
+
+int
+fb_core_read(struct fb_core *core, fb_ref ref, const char **message, uint32_t *length)
+{
+    struct fb_record *record;
+
+    if (is_forked(core))
+        return FB_ERR_FORKED;
+    record = fb_ring_record(&core->ring, ref);
+    *message = fb_record_message(record);
+    *length = fb_record_length(record);
+    return FB_OK;
+}
+
+void
+fb_core_acknowledge(struct fb_core *core, const fb_ref *refs, uint32_t count)
+{
+    uint64_t bytes;
+
+    if (is_forked(core))
+        return;
+    bytes = fb_ring_acknowledge(&core->ring, refs, count);
+    /* R_REFUND: room for charge(). */
+    atomic_fetch_add_explicit(&core->released_bytes, bytes, memory_order_release);
+}
+
+int
+fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
+{
+    uint64_t taken, taken_bytes;
+    bool is_enough;
+
+    if (is_forked(core))
+        return FB_ERR_FORKED;
+    pthread_mutex_lock(&core->ring.lock);
+    taken = core->ring.taken;
+    taken_bytes = core->ring.taken_bytes;
+    pthread_mutex_unlock(&core->ring.lock);
+    /* Relaxed: S_SLEEP below publishes both. */
+    atomic_store_explicit(&core->wake_sequence, taken + messages, memory_order_relaxed);
+    /* Relaxed: as above. */
+    atomic_store_explicit(&core->wake_bytes, taken_bytes + bytes, memory_order_relaxed);
+    /* S_SLEEP: mark first, then look at the claims; see wake_result(). */
+    atomic_exchange_explicit(&core->waiting, true, memory_order_seq_cst);
+    is_enough = fb_ring_accepted(&core->ring) >= taken + messages;
+    /* Relaxed: an append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
+    is_enough |= atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) >= taken_bytes + bytes;
+    if (!is_enough)
+        return FB_OK;
+    /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
+    atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst);
+    return FB_WAKE;
+}
+
+void
+fb_core_close(struct fb_core *core)
+{
+    /* R_CLOSED: only the mark. */
+    atomic_store_explicit(&core->is_closed, true, memory_order_release);
+}
+
+void
+fb_core_snapshot(struct fb_core *core, struct fb_snapshot *out)
+{
+    struct fb_record *oldest;
+    uint64_t charged, released;
+
+    memset(out, 0, sizeof *out);
+    if (is_forked(core))
+        return;
+    pthread_mutex_lock(&core->ring.lock);
+    oldest = fb_ring_peek(&core->ring);
+    out->oldest_ns = oldest == NULL ? 0 : oldest->time_ns;
+    out->taken = core->ring.taken;
+    out->accepted = fb_ring_accepted(&core->ring);
+    /* A_REFUND: read before the charges, so that the difference is never negative. */
+    released = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
+    /* Relaxed: a number. */
+    charged = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+    out->used_bytes = charged - released;
+    out->pending_bytes = charged - core->ring.taken_bytes;
+    pthread_mutex_unlock(&core->ring.lock);
+}

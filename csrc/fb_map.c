@@ -1,0 +1,30 @@
+#define _GNU_SOURCE /* MAP_ANONYMOUS, MADV_WIPEONFORK */
+#include "fb_map.h"
+
+#include <sys/mman.h>
+
+#include "fb_common.h"
+
+void *
+fb_map_new(size_t bytes)
+{
+#ifdef FB_TEST_ALLOCATOR
+    if (fb_test_map_fails())
+        return NULL;
+#endif
+    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (pages == MAP_FAILED)
+        return NULL;
+#ifdef MADV_WIPEONFORK
+    /* Where the kernel is too old this fails, and the caller of fork() has to make a new core by itself. */
+    (void)madvise(pages, bytes, MADV_WIPEONFORK);
+#endif
+    return pages;
+}
+
+void
+fb_map_free(void *pages, size_t bytes)
+{
+    if (pages != NULL)
+        (void)munmap(pages, bytes);
+}
