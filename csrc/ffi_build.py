@@ -12,7 +12,6 @@ from pathlib import Path
 from cffi import FFI
 
 HERE = Path(__file__).parent
-SOURCES = ("fb_stamp.c", "fb_template.c", "fb_map.c", "fb_segment.c", "fb_ring.c", "fb_frame.c", "fb_core.c")
 
 
 def declarations(header: str) -> str:
@@ -27,7 +26,7 @@ ffi.set_source(
     "fastbatch.core._native",
     '#include "fastbatch.h"',
     # Relative to the project's root, where setuptools runs.
-    sources=[f"csrc/{name}" for name in SOURCES],
+    sources=[f"csrc/{path.name}" for path in sorted(HERE.glob("*.c"))],
     include_dirs=["csrc"],
     depends=[f"csrc/{path.name}" for path in sorted(HERE.glob("*.h"))],
     extra_compile_args=["-std=c11", "-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"],
