@@ -70,6 +70,7 @@ $(VENV)/.made: scripts/venv.sh
 $(VENV)/.package: $(VENV)/.made pyproject.toml setup.py $(CORE)
 	rm -rf build src/fastbatch/core/_native*.so
 	$(BIN)/python -m pip install -q -e ".[cli]"
+	@$(BIN)/python -c "from fastbatch.core import BACKEND; print(f'fastbatch: the {BACKEND} backend')"
 	@touch $@
 
 $(VENV)/.tools: $(VENV)/.package pyproject.toml

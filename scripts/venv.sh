@@ -35,7 +35,7 @@ install_packages() {
         return 1
     fi
     say "installing $* by apt-get"
-    { $as_root apt-get update -qq && $as_root apt-get install -qq -y --no-install-recommends "$@"; } </dev/null >&2
+    { $as_root apt-get update && $as_root apt-get install -y --no-install-recommends "$@"; } </dev/null >/dev/null
 }
 
 make_environment() {
