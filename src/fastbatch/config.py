@@ -64,7 +64,7 @@ class Config:
     request_timeout: float = 10.0
     """The longest that one HTTP attempt may take."""
     retry_after: Callable[[int], float] | None = None
-    """``(attempt) -> seconds``: the wait after the attempt of that number, from 1; None is full jitter, at most 30 s."""
+    """``(attempt) -> seconds``: the wait after that attempt, counted from 1; None is full jitter, at most 30 s."""
     max_attempts: int = 10
     """HTTP tries a batch, at most."""
     delivery_timeout: float | None = None
@@ -150,9 +150,8 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> d
     return settings
 
 
-_INTEGERS = frozenset(
-    {"batch_size", "max_message_bytes", "max_batch_bytes", "max_queue_bytes", "senders", "compression_level", "max_attempts"}
-)
+_SIZES = frozenset({"batch_size", "max_message_bytes", "max_batch_bytes", "max_queue_bytes"})
+_INTEGERS = _SIZES | {"senders", "compression_level", "max_attempts"}
 _SECONDS = frozenset({"interval", "block_timeout", "request_timeout", "delivery_timeout", "close_timeout"})
 _BOOLEANS = frozenset({"verbose", "sync_mode", "disabled"})
 _OBJECTS = frozenset({"default_context", "integrations", "headers"})

@@ -41,7 +41,14 @@ class Stamp(enum.Enum):
     TIMESTAMP_US = 4
     """RFC 3339 in UTC with microseconds: ``2026-11-21T10:09:52.945123Z``."""
     FIELDS = 5
-    """The caller's encoded fields without their braces; exactly once in a template."""
+    """The caller's encoded fields without their braces; exactly once in a template, unless it has values."""
+    VALUE = 6
+    """
+    In place of the fields: the next element of the caller's encoded array, at most 4: strings that are not empty, then an
+    object.
+
+    A client's own, for calls that are made very often: an array is cheaper to build and to encode than an object.
+    """
 
 
 Template: TypeAlias = "tuple[bytes | Stamp, ...]"

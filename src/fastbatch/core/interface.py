@@ -18,6 +18,7 @@ STAMP_LENGTHS = {
     Stamp.TIMESTAMP_MS: 24,
     Stamp.TIMESTAMP_US: 27,
     Stamp.FIELDS: 0,
+    Stamp.VALUE: 0,
 }
 
 RECORD_HEADER = 24
@@ -25,7 +26,7 @@ RECORD_HEADER = 24
 
 
 class Code(IntEnum):
-    """What `Core.push` answers; the numbers are those of ``enum fb_result`` in ``csrc/fastbatch.h``."""
+    """What `Core.append` and `Core.push` answer; the numbers are those of ``enum fb_result`` in ``csrc/fastbatch.h``."""
 
     OK = 0
     WAKE = 1
@@ -48,9 +49,10 @@ def record_span(message_bytes: int) -> int:
 
 
 def message_length(template: Template, fields_length: int) -> int:
-    """Return the length of the message that ``template`` makes of encoded fields, braces included."""
+    """Return the length of the message that ``template`` makes of encoded fields or values, braces included."""
     fixed = sum(len(part) if isinstance(part, bytes) else STAMP_LENGTHS[part] for part in template)
-    return fixed + fields_length - 2
+    commas = max(0, template.count(Stamp.VALUE) - 1)
+    return fixed + fields_length - 2 - commas
 
 
 @dataclass(slots=True)
@@ -92,15 +94,23 @@ class Core(Protocol):
     """
     A queue of encoded messages with a byte budget.
 
-    ``push(handle, template, fields, len(fields), now_ns)`` appends one message and answers a `Code`; it is a function
-    rather than a method because it is called once an event. Any number of threads may call anything at once.
+    ``push(entry, fields)`` appends one message at the system's time and answers a `Code`; it is a function rather than a
+    method, and has no argument that it can do without, because it is called once an event. Any number of threads may
+    call anything at once.
     """
 
-    handle: Any
-    push: Callable[[Any, int, bytes, int, int], int]
+    push: Callable[[Any, bytes], int]
 
     def add_template(self, template: Template) -> int:
         """Register a template and return its number."""
+        ...
+
+    def entry(self, template_number: int) -> Any:
+        """Return what `push` wants for this template; it is valid as long as the core is."""
+        ...
+
+    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
+        """Append one message at a time of the caller's, nanoseconds since 1970, and answer a `Code`."""
         ...
 
     def scratch(self, max_messages: int, max_bytes: int) -> Scratch:

@@ -18,6 +18,7 @@ _STAMPS = {
     Stamp.TIMESTAMP_MS: lib.FB_TIMESTAMP_MS,
     Stamp.TIMESTAMP_US: lib.FB_TIMESTAMP_US,
     Stamp.FIELDS: lib.FB_FIELDS,
+    Stamp.VALUE: lib.FB_VALUE,
 }
 
 _ERRORS: dict[int, tuple[type[Exception], str]] = {
@@ -77,9 +78,9 @@ class NativeCore:
     def __init__(self, max_queue_bytes: int, max_message_bytes: int, seed: int) -> None:
         out = ffi.new("struct fb_core **")
         _checked(lib.fb_core_new(max_queue_bytes, max_message_bytes, seed, out))
-        self.handle = out[0]
-        self.push = lib.fb_core_append
-        weakref.finalize(self, lib.fb_core_free, self.handle).atexit = False
+        self._core = out[0]
+        self.push = lib.fb_push
+        weakref.finalize(self, lib.fb_core_free, self._core).atexit = False
 
     def add_template(self, template: Template) -> int:
         literals = [ffi.from_buffer("char[]", part) for part in template if isinstance(part, bytes)]
@@ -90,7 +91,16 @@ class NativeCore:
                 slot.stamp, slot.bytes, slot.length = lib.FB_LITERAL, next(remaining), len(part)
             else:
                 slot.stamp = _STAMPS[part]
-        return _checked(lib.fb_core_add_template(self.handle, parts, len(template)))
+        return _checked(lib.fb_core_add_template(self._core, parts, len(template)))
+
+    def entry(self, template_number: int) -> Any:
+        entry = lib.fb_core_entry(self._core, template_number)
+        if entry == ffi.NULL:
+            raise ValueError(f"there is no template {template_number}")
+        return entry
+
+    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
+        return int(lib.fb_core_append(self._core, template_number, fields, len(fields), now_ns))
 
     def scratch(self, max_messages: int, max_bytes: int) -> NativeScratch:
         return NativeScratch(max_messages, max_bytes)
@@ -99,7 +109,7 @@ class NativeCore:
         struct = _Envelope(envelope).struct if envelope is not None else ffi.NULL
         taken = scratch.batch
         count = _checked(
-            lib.fb_core_take(self.handle, max_messages, max_bytes, struct, scratch.chars, scratch.refs, taken)
+            lib.fb_core_take(self._core, max_messages, max_bytes, struct, scratch.chars, scratch.refs, taken)
         )
         if count == 0:
             return None
@@ -112,7 +122,7 @@ class NativeCore:
     def frame(self, scratch: NativeScratch, batch: Batch, max_bytes: int, envelope: Envelope) -> None:
         struct = _Envelope(envelope).struct
         _checked(
-            lib.fb_core_frame(self.handle, batch.refs, len(batch), struct, scratch.chars, max_bytes, scratch.length)
+            lib.fb_core_frame(self._core, batch.refs, len(batch), struct, scratch.chars, max_bytes, scratch.length)
         )
         scratch.show(scratch.length[0])
 
@@ -120,7 +130,7 @@ class NativeCore:
         message, length = ffi.new("char const **"), ffi.new("uint32_t *")
         messages = []
         for ref in batch.refs:
-            _checked(lib.fb_core_read(self.handle, ref, message, length))
+            _checked(lib.fb_core_read(self._core, ref, message, length))
             messages.append(bytes(ffi.buffer(message[0], length[0])))
         return messages
 
@@ -129,15 +139,15 @@ class NativeCore:
         return Batch(refs, [batch.sequences[position] for position in positions], batch.oldest_ns)
 
     def acknowledge(self, batch: Batch) -> None:
-        lib.fb_core_acknowledge(self.handle, batch.refs, len(batch))
+        lib.fb_core_acknowledge(self._core, batch.refs, len(batch))
 
     def arm(self, messages: int, size: int) -> bool:
-        return _checked(lib.fb_core_arm(self.handle, messages, size)) == Code.WAKE
+        return _checked(lib.fb_core_arm(self._core, messages, size)) == Code.WAKE
 
     def close(self) -> None:
-        lib.fb_core_close(self.handle)
+        lib.fb_core_close(self._core)
 
     def snapshot(self) -> Snapshot:
         out = ffi.new("struct fb_snapshot *")
-        lib.fb_core_snapshot(self.handle, out)
+        lib.fb_core_snapshot(self._core, out)
         return Snapshot(out.accepted, out.taken, out.used_bytes, out.pending_bytes, out.oldest_ns)

@@ -6,7 +6,9 @@ The same interface, the same bytes, the same byte budget; a lock where the nativ
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
@@ -20,6 +22,7 @@ __all__ = ["PureCore", "rfc3339", "uuid7"]
 _MASK_62 = (1 << 62) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
+MAX_VALUES = 4
 ANONYMOUS_SEED = 1 << 61
 """An anonymous id takes its random bits from sequences half of their space away: it never equals a message id."""
 
@@ -48,6 +51,25 @@ def rfc3339(now_ns: int, digits: int) -> str:
     return (text if digits == 6 else text[:-3]) + "Z"
 
 
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)+",', re.DOTALL)
+
+
+def _split(fields: bytes, values: int) -> list[bytes] | None:
+    """Return what the caller gave for the fields or the values of a template; None when it is something else."""
+    if len(fields) < 3 or fields[:1] != (b"[" if values else b"{"):
+        return None
+    elements, start, end = [], 1, len(fields) - 1
+    for _ in range(values - 1):
+        match = _STRING.match(fields, start, end)
+        if match is None:
+            return None
+        elements.append(fields[start : match.end() - 1])
+        start = match.end()
+    if values and fields[start : start + 1] != b"{":
+        return None
+    return [*elements, fields[start:end]]
+
+
 class _Record(NamedTuple):
     sequence: int
     time_ns: int
@@ -65,8 +87,7 @@ class PureCore:
     """See `fastbatch.core.interface.Core`."""
 
     def __init__(self, max_queue_bytes: int, max_message_bytes: int, seed: int) -> None:
-        self.handle = self
-        self.push = PureCore._push
+        self.push = _push
         self._max_queue_bytes = max_queue_bytes
         self._max_message_bytes = max_message_bytes
         self._seed = seed
@@ -81,14 +102,21 @@ class PureCore:
         self._wake_at: tuple[int, int] | None = None
 
     def add_template(self, template: Template) -> int:
-        if [part for part in template if part is Stamp.FIELDS] != [Stamp.FIELDS]:
+        fields, values = template.count(Stamp.FIELDS), template.count(Stamp.VALUE)
+        if (fields, values) != (1, 0) and not (fields == 0 and 1 <= values <= MAX_VALUES):
             raise ValueError("a size is out of range, or a template is malformed")
         self._templates.append(template)
         return len(self._templates) - 1
 
-    def _push(self, template_number: int, fields: bytes, length: int, now_ns: int) -> int:
+    def entry(self, template_number: int) -> tuple[PureCore, int]:
+        return self, template_number
+
+    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
         template = self._templates[template_number]
-        size = message_length(template, length)
+        given = _split(fields, template.count(Stamp.VALUE))
+        if given is None or now_ns < 0:
+            return Code.ARGUMENT
+        size = message_length(template, len(fields))
         span = record_span(size)
         with self._lock:
             if self._is_closed:
@@ -101,16 +129,17 @@ class PureCore:
             self._accepted += 1
             self._used_bytes += span
             self._pending_bytes += span
-            self._pending.append(_Record(sequence, now_ns, self._compose(template, fields, sequence, now_ns)))
+            self._pending.append(_Record(sequence, now_ns, self._compose(template, given, sequence, now_ns)))
             return Code.WAKE if self._takes_mark() else Code.OK
 
-    def _compose(self, template: Template, fields: bytes, sequence: int, now_ns: int) -> bytes:
+    def _compose(self, template: Template, given: list[bytes], sequence: int, now_ns: int) -> bytes:
+        remaining = iter(given)
         parts = []
         for part in template:
             if isinstance(part, bytes):
                 parts.append(part)
-            elif part is Stamp.FIELDS:
-                parts.append(fields[1:-1])
+            elif part is Stamp.FIELDS or part is Stamp.VALUE:
+                parts.append(next(remaining))
             else:
                 parts.append(self._stamp(part, sequence, now_ns).encode())
         return b"".join(parts)
@@ -192,3 +221,8 @@ class PureCore:
             oldest_ns = self._pending[0].time_ns if self._pending else 0
             taken = self._accepted - len(self._pending)
             return Snapshot(self._accepted, taken, self._used_bytes, self._pending_bytes, oldest_ns)
+
+
+def _push(entry: tuple[PureCore, int], fields: bytes) -> int:
+    core, template_number = entry
+    return core.append(template_number, fields, time.time_ns())
