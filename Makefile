@@ -46,7 +46,8 @@ tsan: ## run the core's stress bodies with the thread sanitizer
 	$(CTEST) tsan
 
 bench: $(VENV)/.bench ## measure: cost of an event, throughput, latency
-	$(BIN)/pytest bench -q --benchmark-only $(PYTEST_ARGS)
+	$(BIN)/pytest -q $(PYTEST_ARGS) bench/bench_*.py
+	$(BIN)/python bench/overhead.py
 
 bench-peers: $(VENV)/.bench ## measure side by side with the vendors' clients
 	$(BIN)/python bench/peers.py

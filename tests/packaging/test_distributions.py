@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = {name: text for name, text in os.environ.items() if not name.startswith(("FASTBATCH_", "PYTHON"))}
 NO_COMPILER = {**ENVIRONMENT, "CC": "/bin/false"}
-LEFT_BEHIND = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "*.o", "bench", "docs")
+LEFT_BEHIND = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.so", "*.o")
 
 PROGRAM = """
 import json, sys, fastbatch
