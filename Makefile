@@ -78,6 +78,6 @@ $(VENV)/.tools: $(VENV)/.package pyproject.toml
 	$(BIN)/python -m pip install -q --group test --group lint
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.tools pyproject.toml
-	$(BIN)/python -m pip install -q --group bench
+$(VENV)/.bench: $(VENV)/.tools bench/requirements.txt
+	$(BIN)/python -m pip install -q -r bench/requirements.txt
 	@touch $@
