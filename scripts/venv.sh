@@ -56,11 +56,12 @@ missing=
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing="$name-venv"
 [ -e "$header" ] || missing="$missing $name-dev"
 command -v "${CC:-cc}" >/dev/null || missing="$missing gcc libc6-dev"
+prefix=$("$python" -c 'import sys; print(sys.base_prefix)')
 # apt-get serves Debian's own interpreter, no other.
-case $("$python" -c 'import sys; print(sys.base_prefix)') in
+if [ -n "$missing" ] && [ "$prefix" = /usr ]; then
     # shellcheck disable=SC2086 # a list of words
-    /usr) [ -z "$missing" ] || install_packages $missing || say "missing, and not installable from here: $missing" ;;
-esac
+    install_packages $missing || say "missing, and not installable from here: $missing"
+fi
 
 if ! make_environment venv && ! make_environment pip && ! make_environment virtualenv; then
     rm -rf "$directory"

@@ -84,6 +84,13 @@ def _is_usable(python: str) -> bool:
     return succeeds(python, "-c", probe)
 
 
+def skip_where_no_core_is_built() -> None:
+    if shutil.which("cc") is None or not Path(sysconfig.get_path("include"), "Python.h").exists():
+        pytest.skip("no C compiler or no Python.h")
+    if sys.implementation.name != "cpython" or sysconfig.get_config_var("Py_GIL_DISABLED"):
+        pytest.skip("not a CPython with a GIL")
+
+
 @pytest.fixture(scope="session")
 def index(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skip all of this where packages cannot be downloaded."""
@@ -103,8 +110,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory, index: None) -> Path:
 
 @pytest.fixture(scope="session")
 def native_wheel(tmp_path_factory: pytest.TempPathFactory, sdist: Path) -> Path:
-    if shutil.which("cc") is None or not Path(sysconfig.get_path("include"), "Python.h").exists():
-        pytest.skip("no C compiler or no Python.h")
+    skip_where_no_core_is_built()
     return wheel_of(sdist, tmp_path_factory.mktemp("native"), {**ENVIRONMENT, "FASTBATCH_BACKEND": "native"})
 
 
@@ -206,7 +212,6 @@ class TestInstallation:
 
 
 def test_this_environment_has_the_native_core() -> None:
-    if shutil.which("cc") is None or not Path(sysconfig.get_path("include"), "Python.h").exists():
-        pytest.skip("no C compiler or no Python.h")
+    skip_where_no_core_is_built()
     backend = run(sys.executable, "-c", "import fastbatch; print(fastbatch.BACKEND)").strip()
     assert backend == "native", "`FASTBATCH_BACKEND=native pip install -e .` says why"
