@@ -16,26 +16,26 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-setup: $(VENV)/.tools ## make .venv: fastbatch, editable and with its native core, and the tools
+setup: $(VENV)/.test $(VENV)/.lint ## make .venv: fastbatch, editable and with its native core, and the tools
 
 demo: $(VENV)/.package ## run the main job end to end against the embedded collector
 	$(BIN)/fastbatch demo
 
-test: setup ctest ## run all tests: the core's in C, then Python's on the pure and on the native backend
+test: $(VENV)/.test ctest ## run all tests: the core's in C, then Python's on the pure and on the native backend
 	FASTBATCH_BACKEND=pure $(BIN)/pytest -q -m "not packaging and not lint" $(PYTEST_ARGS)
 	$(BIN)/pytest $(PYTEST_ARGS)
 
 ctest: ## run the core's tests, which need a C compiler alone
 	$(CTEST) test
 
-lint: setup ## check style, types and the direction of imports
+lint: $(VENV)/.test $(VENV)/.lint ## check style, types and the direction of imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
-format: setup ## rewrite what ruff can
+format: $(VENV)/.lint ## rewrite what ruff can
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
@@ -52,7 +52,7 @@ bench: $(VENV)/.bench ## measure: cost of an event, throughput, latency
 bench-peers: $(VENV)/.bench ## measure side by side with the vendors' clients
 	$(BIN)/python bench/peers.py
 
-dist: setup ## build the sdist and the wheels, native and pure, into dist/
+dist: $(VENV)/.test ## build the sdist and the wheels, native and pure, into dist/
 	rm -rf dist
 	$(BIN)/python -m build
 	FASTBATCH_BACKEND=pure $(BIN)/python -m build --wheel
@@ -74,10 +74,10 @@ $(VENV)/.package: $(VENV)/.made pyproject.toml setup.py $(CORE)
 	@$(BIN)/python -c "from fastbatch.core import BACKEND; print(f'fastbatch: the {BACKEND} backend')"
 	@touch $@
 
-$(VENV)/.tools: $(VENV)/.package pyproject.toml
-	$(BIN)/python -m pip install -q --group test --group lint
+$(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.package pyproject.toml
+	$(BIN)/python -m pip install -q --group $*
 	@touch $@
 
-$(VENV)/.bench: $(VENV)/.tools bench/requirements.txt
+$(VENV)/.bench: $(VENV)/.test bench/requirements.txt
 	$(BIN)/python -m pip install -q -r bench/requirements.txt
 	@touch $@

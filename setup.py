@@ -21,13 +21,12 @@ IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 
 CFFI = "cffi>=1.17"
-# The machines that isal supports, and the releases that orjson and zstandard have wheels for; elsewhere the standard
-# library does their work.
-HAS_WHEELS = (
-    "platform_python_implementation == 'CPython' and python_version < '3.15'"
+# Each with the first release that it has no wheel for; there, and on other machines, the standard library does its work.
+ACCELERATORS = [
+    f"{name}; platform_python_implementation == 'CPython' and python_version < '{release}'"
     " and platform_machine in 'x86_64 aarch64 arm64'"
-)
-ACCELERATORS = [f"{name}; {HAS_WHEELS}" for name in ("isal>=1.7", "orjson>=3.10", "zstandard>=0.23")]
+    for name, release in (("isal>=1.7", "3.16"), ("orjson>=3.10", "3.15"), ("zstandard>=0.23", "3.15"))
+]
 
 
 def has_cffi() -> bool:
