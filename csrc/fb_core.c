@@ -16,7 +16,7 @@
 #include "fb_ring.h"
 #include "fb_template.h"
 
-#define MAX_TEMPLATES 256
+#define MAX_TEMPLATES 1024
 #define GUARD_BYTES 4096
 #define GUARD_ALIVE 0x66627263u
 
