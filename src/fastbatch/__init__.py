@@ -29,7 +29,7 @@ from fastbatch.messages import (
 )
 from fastbatch.pipeline.ledger import FlushResult, Stats
 from fastbatch.typing import DeliveryReport
-from fastbatch.version import VERSION as __version__
+from fastbatch.version import VERSION as __version__  # noqa: N811 the name that tools look for
 
 __all__ = [
     "BACKEND",

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from fastbatch import dialects
+from fastbatch.calls import Calls
 from fastbatch.config import Config, Settings, settings_from_environment
 from fastbatch.core.interface import Code, message_length
 from fastbatch.errors import (
@@ -22,10 +23,11 @@ from fastbatch.errors import (
     QueueFullError,
     UnserializableError,
 )
-from fastbatch.messages import Alias, Group, Identify, Page, Screen, Track
+from fastbatch.fastjson import loads
+from fastbatch.messages import Track
 from fastbatch.messages.checks import Id
 from fastbatch.pipeline import lifecycle
-from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, decode, dumps, encode
+from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode
 from fastbatch.pipeline.engine import Engine
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import FlushResult, Stats
@@ -45,7 +47,7 @@ _COERCE, _OPTIONS = DUMPS_ARGUMENTS
 _WAKE = int(Code.WAKE)
 
 
-class Client:
+class Client(Calls):
     """
     Takes events and delivers them in batches, in the background.
 
@@ -92,7 +94,7 @@ class Client:
             ConfigError: Also when a variable cannot be read as what its setting is.
         """
         key = os.environ.get("FASTBATCH_WRITE_KEY", "") if write_key is None else write_key
-        return cls(key, **{**settings_from_environment(), **settings})  # type: ignore[typeddict-item]
+        return cls(key, **{**settings_from_environment(), **settings})
 
     def _bind(self) -> None:
         """Make a new, empty engine, and what the shorthands keep of it."""
@@ -129,7 +131,7 @@ class Client:
 
     # Events.
 
-    def track(
+    def track(  # noqa: PLR0913, PLR0917 the Python peers' arguments
         self,
         user_id: Id | None = None,
         event: str | None = None,
@@ -145,8 +147,8 @@ class Client:
 
         Returns and raises as `enqueue` does; the arguments are those of `Track`.
         """
-        # The commonest call, at the cost of little more than the encoding. What is not common about it, an empty id or a
-        # full queue, is found out on the way and left to `enqueue`.
+        # The commonest call, at the cost of little more than the encoding. What is not common about it, an empty id or
+        # a full queue, is found out on the way and left to `enqueue`.
         if (
             type(user_id) is str
             and type(event) is str
@@ -180,135 +182,14 @@ class Client:
             )
         )
 
-    def identify(
-        self,
-        user_id: Id | None = None,
-        traits: Mapping[str, Any] | None = None,
-        context: Mapping[str, Any] | None = None,
-        timestamp: datetime | str | None = None,
-        anonymous_id: Id | None = None,
-        integrations: Mapping[str, Any] | None = None,
-        message_id: str | None = None,
-    ) -> bool:
-        """Report who a user is; see `Identify` and `enqueue`."""
-        return self.enqueue(
-            Identify(
-                user_id=user_id,
-                traits=traits,
-                context=context,
-                timestamp=timestamp,
-                anonymous_id=anonymous_id,
-                integrations=integrations,
-                message_id=message_id,
-            )
-        )
-
-    def group(
-        self,
-        user_id: Id | None = None,
-        group_id: Id | None = None,
-        traits: Mapping[str, Any] | None = None,
-        context: Mapping[str, Any] | None = None,
-        timestamp: datetime | str | None = None,
-        anonymous_id: Id | None = None,
-        integrations: Mapping[str, Any] | None = None,
-        message_id: str | None = None,
-    ) -> bool:
-        """Report which group a user belongs to; see `Group` and `enqueue`."""
-        return self.enqueue(
-            Group(
-                user_id=user_id,
-                group_id=group_id,
-                traits=traits,
-                context=context,
-                timestamp=timestamp,
-                anonymous_id=anonymous_id,
-                integrations=integrations,
-                message_id=message_id,
-            )
-        )
-
-    def alias(
-        self,
-        previous_id: Id | None = None,
-        user_id: Id | None = None,
-        context: Mapping[str, Any] | None = None,
-        timestamp: datetime | str | None = None,
-        integrations: Mapping[str, Any] | None = None,
-        message_id: str | None = None,
-    ) -> bool:
-        """Report that two ids are one user; see `Alias` and `enqueue`."""
-        return self.enqueue(
-            Alias(
-                previous_id=previous_id,
-                user_id=user_id,
-                context=context,
-                timestamp=timestamp,
-                integrations=integrations,
-                message_id=message_id,
-            )
-        )
-
-    def page(
-        self,
-        user_id: Id | None = None,
-        category: str | None = None,
-        name: str | None = None,
-        properties: Mapping[str, Any] | None = None,
-        context: Mapping[str, Any] | None = None,
-        timestamp: datetime | str | None = None,
-        anonymous_id: Id | None = None,
-        integrations: Mapping[str, Any] | None = None,
-        message_id: str | None = None,
-    ) -> bool:
-        """Report that a user saw a page; see `Page` and `enqueue`."""
-        return self.enqueue(
-            Page(
-                user_id=user_id,
-                category=category,
-                name=name,
-                properties=properties,
-                context=context,
-                timestamp=timestamp,
-                anonymous_id=anonymous_id,
-                integrations=integrations,
-                message_id=message_id,
-            )
-        )
-
-    def screen(
-        self,
-        user_id: Id | None = None,
-        category: str | None = None,
-        name: str | None = None,
-        properties: Mapping[str, Any] | None = None,
-        context: Mapping[str, Any] | None = None,
-        timestamp: datetime | str | None = None,
-        anonymous_id: Id | None = None,
-        integrations: Mapping[str, Any] | None = None,
-        message_id: str | None = None,
-    ) -> bool:
-        """Report that a user saw a screen of an app; see `Screen` and `enqueue`."""
-        return self.enqueue(
-            Screen(
-                user_id=user_id,
-                category=category,
-                name=name,
-                properties=properties,
-                context=context,
-                timestamp=timestamp,
-                anonymous_id=anonymous_id,
-                integrations=integrations,
-                message_id=message_id,
-            )
-        )
-
     def enqueue(self, message: Message) -> bool:
         """
-        Take a message for delivery. It is encoded before this returns; the caller's objects are neither kept nor changed.
+        Take a message for delivery.
+
+        It is encoded before this returns; the caller's objects are neither kept nor changed.
 
         Args:
-            message: `Track`, `Identify`, `Page`, `Screen`, `Group`, `Alias`, or whatever follows the `Message` Protocol.
+            message: `Track`, `Identify`, `Page`, `Screen`, `Group`, `Alias`, or what follows the `Message` Protocol.
 
         Returns:
             True when it was accepted, False when it was refused; `stats` counts the cause.
@@ -475,7 +356,7 @@ def _checked_timeout(timeout: object) -> float | None:
 def _plain(value: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a constant as plain JSON values, which the client then owns."""
     try:
-        plain: dict[str, Any] = decode(encode({name: dict(value)}, "Config"))[name]
+        plain: dict[str, Any] = loads(encode({name: dict(value)}, "Config"))[name]
     except FieldError as error:
         raise ConfigError(name, value, f"a mapping of values that have a JSON form ({error})") from None
     return plain

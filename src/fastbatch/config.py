@@ -23,6 +23,7 @@ HARD_LIMIT_BYTES = 4 * 1024 * 1024
 """No message and no batch is larger, unless a dialect's own default is."""
 
 QUEUE_LIMIT_BYTES = 1024 * 1024 * 1024
+LOGGER = logging.getLogger("fastbatch")
 ENVIRONMENT_PREFIX = "FASTBATCH_"
 
 
@@ -65,7 +66,7 @@ class Config:
     request_timeout: float = 10.0
     """The longest that one HTTP attempt may take."""
     retry_after: Callable[[int], float] | None = None
-    """``(attempt) -> seconds``: the wait after that attempt, counted from 1; None is full jitter, at most 30 s."""
+    """``(attempt) -> seconds``: the wait after that attempt, from 1; None is full jitter, at most 30 s."""
     max_attempts: int = 10
     """HTTP tries a batch, at most."""
     delivery_timeout: float | None = None
@@ -82,7 +83,7 @@ class Config:
 
     callback: Callback | None = None
     on_delivery: Callable[[DeliveryReport], object] | None = None
-    logger: logging.Logger = logging.getLogger("fastbatch")
+    logger: logging.Logger = LOGGER
     verbose: bool = False
     """Log each batch at INFO."""
     sync_mode: bool = False
@@ -114,6 +115,14 @@ class Config:
             if chosen[name] > cap:
                 raise ConfigError(name, chosen[name], f"at most {cap} bytes")
         return dataclasses.replace(self, **chosen)
+
+    @property
+    def limits(self) -> Limits:
+        """The three sizes, which `with_limits` has chosen."""
+        sizes = [getattr(self, name) for name in Limits._fields]
+        if None in sizes:
+            raise ConfigError("batch_size", None, "chosen by `with_limits` first")
+        return Limits(*sizes)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -34,26 +34,69 @@ from fastbatch.messages import (
 SETTERS = [
     *[
         (Properties, name, name)
-        for name in (
-            "revenue currency value path referrer title url name category sku price total subtotal shipping tax "
-            "discount coupon repeat"
-        ).split()
+        for name in [
+            "revenue",
+            "currency",
+            "value",
+            "path",
+            "referrer",
+            "title",
+            "url",
+            "name",
+            "category",
+            "sku",
+            "price",
+            "total",
+            "subtotal",
+            "shipping",
+            "tax",
+            "discount",
+            "coupon",
+            "repeat",
+        ]
     ],
     (Properties, "product_id", "id"),
     (Properties, "order_id", "orderId"),
     *[
         (Traits, name, name)
-        for name in "address age avatar birthday description email gender name phone title username website".split()
+        for name in [
+            "address",
+            "age",
+            "avatar",
+            "birthday",
+            "description",
+            "email",
+            "gender",
+            "name",
+            "phone",
+            "title",
+            "username",
+            "website",
+        ]
     ],
     (Traits, "created_at", "createdAt"),
     (Traits, "first_name", "firstName"),
     (Traits, "last_name", "lastName"),
     *[
         (Product, name, name)
-        for name in (
-            "id product_id sku name price quantity category brand variant currency value discount coupon position url "
-            "image_url"
-        ).split()
+        for name in [
+            "id",
+            "product_id",
+            "sku",
+            "name",
+            "price",
+            "quantity",
+            "category",
+            "brand",
+            "variant",
+            "currency",
+            "value",
+            "discount",
+            "coupon",
+            "position",
+            "url",
+            "image_url",
+        ]
     ],
 ]
 
@@ -128,7 +171,22 @@ def test_a_part_of_the_context_has_the_keys_of_the_specification(part: dict[str,
 
 
 @pytest.mark.parametrize(
-    "name", "app campaign device library location network os page referrer screen traits locale timezone".split()
+    "name",
+    [
+        "app",
+        "campaign",
+        "device",
+        "library",
+        "location",
+        "network",
+        "os",
+        "page",
+        "referrer",
+        "screen",
+        "traits",
+        "locale",
+        "timezone",
+    ],
 )
 def test_the_context_has_a_field_for_each_part(name: str) -> None:
     """The key is the argument's name."""

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-import numpy
+import numpy as np
 import pytest
 
 from fastbatch.errors import FastbatchError, FieldError
@@ -126,7 +126,7 @@ def test_missing_fields_are_refused_in_the_order_of_the_go_clients(message: Any,
         (1.5, "1.5"),
         (123.0, "123.0"),
         (Decimal("12.50"), "12.50"),
-        (numpy.int64(7), "7"),
+        (np.int64(7), "7"),
         (Plan.PRO, "pro"),
         (UUID(int=7), "00000000-0000-0000-0000-000000000007"),
     ],
@@ -138,7 +138,7 @@ def test_ids_become_text(name: str, value: Any, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [True, False, float("nan"), float("inf"), Decimal("sNaN"), b"u", [], {}, object(), numpy.bool_(True), 1j]
+    "value", [True, False, float("nan"), float("inf"), Decimal("sNaN"), b"u", [], {}, object(), np.bool_(True), 1j]
 )
 @pytest.mark.parametrize(
     ("kind", "name"), [(Track, "user_id"), (Track, "anonymous_id"), (Group, "group_id"), (Alias, "previous_id")]
@@ -188,7 +188,11 @@ def test_a_field_of_another_type_is_refused_and_told_what_is_allowed(
 
 def test_an_empty_mapping_is_kept() -> None:
     """Empty ``integrations`` means: not the client's defaults."""
-    assert Identify(user_id="u", integrations={}, traits={}).fields() == {"userId": "u", "integrations": {}, "traits": {}}
+    assert Identify(user_id="u", integrations={}, traits={}).fields() == {
+        "userId": "u",
+        "integrations": {},
+        "traits": {},
+    }
 
 
 @pytest.mark.parametrize("given", [{"a": 1}, Properties(a=1), MappingProxyType({"a": 1}), UserDict(a=1)])

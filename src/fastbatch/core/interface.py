@@ -26,7 +26,7 @@ RECORD_HEADER = 24
 
 
 class Code(IntEnum):
-    """What `Core.append` and `Core.push` answer; the numbers are those of ``enum fb_result`` in ``csrc/fastbatch.h``."""
+    """What `Core.append` and `Core.push` answer, numbered as ``enum fb_result`` in ``csrc/fastbatch.h``."""
 
     OK = 0
     WAKE = 1
@@ -94,12 +94,13 @@ class Core(Protocol):
     """
     A queue of encoded messages with a byte budget.
 
-    ``push(entry, fields)`` appends one message at the system's time and answers a `Code`; it is a function rather than a
-    method, and has no argument that it can do without, because it is called once an event. Any number of threads may
+    ``push(entry, fields)`` appends one message at the system's time and answers a `Code`; it is a function rather than
+    a method, and has no argument that it can do without, because it is called once an event. Any number of threads may
     call anything at once.
     """
 
-    push: Callable[[Any, bytes], int]
+    @property
+    def push(self) -> Callable[[Any, bytes], int]: ...
 
     def add_template(self, template: Template) -> int:
         """Register a template and return its number."""
@@ -114,10 +115,10 @@ class Core(Protocol):
         ...
 
     def scratch(self, max_messages: int, max_bytes: int) -> Scratch:
-        """Return memory for batches of this size."""
+        """Return memory for batches of this size, which is this core's own kind of `Scratch`."""
         ...
 
-    def take(self, scratch: Scratch, max_messages: int, max_bytes: int, envelope: Envelope | None) -> Batch | None:
+    def take(self, scratch: Any, max_messages: int, max_bytes: int, envelope: Envelope | None) -> Batch | None:
         """
         Take the oldest messages and frame them into ``scratch.body``; None when there is none.
 
@@ -128,7 +129,7 @@ class Core(Protocol):
         """
         ...
 
-    def frame(self, scratch: Scratch, batch: Batch, max_bytes: int, envelope: Envelope) -> None:
+    def frame(self, scratch: Any, batch: Batch, max_bytes: int, envelope: Envelope) -> None:
         """Frame a batch again into ``scratch.body``."""
         ...
 

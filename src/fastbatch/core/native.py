@@ -105,7 +105,9 @@ class NativeCore:
     def scratch(self, max_messages: int, max_bytes: int) -> NativeScratch:
         return NativeScratch(max_messages, max_bytes)
 
-    def take(self, scratch: NativeScratch, max_messages: int, max_bytes: int, envelope: Envelope | None) -> Batch | None:
+    def take(
+        self, scratch: NativeScratch, max_messages: int, max_bytes: int, envelope: Envelope | None
+    ) -> Batch | None:
         struct = _Envelope(envelope).struct if envelope is not None else ffi.NULL
         taken = scratch.batch
         count = _checked(

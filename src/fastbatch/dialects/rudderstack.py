@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from fastbatch.dialects.base import BaseDialect
 from fastbatch.dialects.status import SERVER_ERRORS, StatusTable
 from fastbatch.errors import TransportError
+from fastbatch.fastjson import loads
 from fastbatch.typing import Constants, Envelope, Response, Stamp
 
 __all__ = ["RudderStack", "node_hash"]
-
-_loads: Callable[[bytes], Any]
-try:
-    import orjson
-
-    _loads = orjson.loads
-except ImportError:
-    _loads = json.loads
 
 KINDS_WITH_ANONYMOUS_ID = frozenset({"track", "page", "screen", "group"})
 
@@ -79,7 +70,7 @@ class RudderStack(BaseDialect):
     def route(self, message: bytes) -> int:
         """Return the node that keeps this message's user."""
         try:
-            fields = _loads(message)
+            fields = loads(message)
         except ValueError:
             return 0
         return node_hash(fields.get("userId"), fields.get("anonymousId")) % self.routes
@@ -116,7 +107,7 @@ def _node_count(response: Response) -> int | None:
     if response.status != 200:
         return None
     try:
-        answer = _loads(response.body)
+        answer = loads(response.body)
     except (ValueError, RecursionError):
         return None
     nodes = answer.get("nodeCount") if isinstance(answer, dict) else None

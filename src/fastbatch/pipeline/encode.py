@@ -7,43 +7,28 @@ refuses.
 
 from __future__ import annotations
 
-import json
-import sysconfig
 from collections.abc import Callable
 from typing import Any
 
+from fastbatch.fastjson import orjson
 from fastbatch.pipeline.coerce import coerce
 from fastbatch.pipeline.plain_json import encode_plainly
 
-__all__ = ["DUMPS_ARGUMENTS", "IS_FAST", "decode", "dumps", "encode", "encode_plainly"]
+__all__ = ["DUMPS_ARGUMENTS", "IS_FAST", "dumps", "encode", "encode_plainly"]
 
-_dumps: Callable[..., bytes] | None
-try:
-    # Not even imported by a free-threaded interpreter, where that would bring the GIL back.
-    if sysconfig.get_config_var("Py_GIL_DISABLED"):
-        raise ImportError
-    import orjson
-except ImportError:
-    _dumps = None
-    _OPTIONS = 0
-else:
-    _dumps = orjson.dumps
-    _OPTIONS = orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+_OPTIONS = 0 if orjson is None else orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
-IS_FAST = _dumps is not None
-"""Whether orjson is used."""
-
-dumps = _dumps
+dumps: Callable[..., bytes] | None = None if orjson is None else orjson.dumps
 """orjson's own, for the one call that is made once an event: ``dumps(values, *DUMPS_ARGUMENTS)``; None without it."""
 DUMPS_ARGUMENTS: tuple[Callable[[Any], Any], int] = (coerce, _OPTIONS)
 
-decode: Callable[[bytes], Any] = json.loads if _dumps is None else orjson.loads
-"""Return what JSON bytes stand for."""
+IS_FAST = dumps is not None
+"""Whether orjson is used."""
 
 
 def _encode_fast(fields: dict[str, Any], kind: str) -> bytes:
     try:
-        return _dumps(fields, coerce, _OPTIONS)  # type: ignore[misc]  # chosen only where it is not None
+        return dumps(fields, coerce, _OPTIONS)  # type: ignore[misc]  # chosen only where it is not None
     except TypeError as error:  # all that orjson raises
         cause = error.__cause__
         if cause is not None and not isinstance(cause, Exception):

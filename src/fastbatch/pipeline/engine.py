@@ -235,12 +235,12 @@ class Engine:
 
 def _longest_record(config: Config, envelope: Envelope) -> int:
     """Return the longest message that the queue takes: by its own limit, and such that a batch of one holds it."""
-    assert config.max_message_bytes is not None and config.max_batch_bytes is not None
-    room = config.max_batch_bytes - len(envelope.head) - len(envelope.tail)
-    longest = min(config.max_message_bytes, room) - (len(envelope.message_head) - 1)
+    limits = config.limits
+    room = limits.max_batch_bytes - len(envelope.head) - len(envelope.tail)
+    longest = min(limits.max_message_bytes, room) - (len(envelope.message_head) - 1)
     if longest < 1:
         least = len(envelope.head) + len(envelope.tail) + len(envelope.message_head)
-        raise ConfigError("max_batch_bytes", config.max_batch_bytes, f"more than the {least} bytes of an empty batch")
+        raise ConfigError("max_batch_bytes", limits.max_batch_bytes, f"more than the {least} bytes of an empty batch")
     lanes = config.senders if config.ordering else 1
     least_queue = record_span(longest) * lanes
     if config.max_queue_bytes < least_queue:

@@ -44,14 +44,14 @@ class Lane:
     def __init__(
         self, core: Core, config: Config, ledger: Ledger, envelope: Callable[[], Envelope], *, is_ordered: bool
     ) -> None:
-        assert config.batch_size is not None and config.max_batch_bytes is not None
+        limits = config.limits
         self.core = core
         self.wakeup = Wakeup()
         self.outstanding: set[Shipment] = set()
-        self._batch_size = config.batch_size
-        self._max_batch_bytes = config.max_batch_bytes
+        self._batch_size = limits.batch_size
+        self._max_batch_bytes = limits.max_batch_bytes
         # A queue shorter than a batch must not wait for one that it can never hold.
-        self._worthwhile_bytes = min(config.max_batch_bytes, config.max_queue_bytes // 2)
+        self._worthwhile_bytes = min(limits.max_batch_bytes, config.max_queue_bytes // 2)
         self._interval = config.interval
         self._clock = config.clock
         self._ledger = ledger

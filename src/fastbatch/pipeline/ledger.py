@@ -69,8 +69,9 @@ class Stats:
 @dataclass(slots=True)
 class Ledger:
     """
-    The counts that no core keeps. Change them, and take from a core, with ``lock`` held: a snapshot is then exact. Whoever
-    waits on ``lock`` is told of every outcome, which is also what makes room in a queue.
+    The counts that no core keeps. Change them, and take from a core, with ``lock`` held: a snapshot is then exact.
+
+    Whoever waits on ``lock`` is told of every outcome, which is also what makes room in a queue.
     """
 
     # Reentrant, as conditions are by default: a signal handler may ask for stats or flush while this thread is inside.

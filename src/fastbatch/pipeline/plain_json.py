@@ -36,7 +36,7 @@ class _Refusal(Exception):  # noqa: N818 - never leaves this file; `Unserializab
         super().__init__(allowed)
         self.kind = kind
         self.allowed = allowed
-        self.path: list[str] = []
+        self.path: list[str | int] = []
 
 
 def encode_plainly(fields: dict[str, Any], kind: str) -> bytes:
@@ -59,7 +59,8 @@ def encode_plainly(fields: dict[str, Any], kind: str) -> bytes:
 
 
 def _write(value: object, put: Callable[[str], object], room: int) -> None:
-    value = _as_builtin(value)
+    if type(value) not in _BUILTINS:
+        value = _as_builtin(value)
     text_of = _SCALARS.get(type(value))
     if text_of is not None:
         put(text_of(value))
@@ -82,16 +83,16 @@ def _write(value: object, put: Callable[[str], object], room: int) -> None:
     put(closing)
 
 
-def _object_steps(value: dict[Any, Any]) -> Iterator[tuple[str, str, object]]:
+def _object_steps(value: dict[Any, Any]) -> Iterator[tuple[str, str | int, object]]:
     # Copied first, so that another thread's changes cannot come in between. Of keys with the same text the last wins.
     named = {_key_text(key): item for key, item in tuple(value.items())}
     for name, item in named.items():
-        yield _quoted(name) + ":", f".{name}" if name.isprintable() else f"[{name!r}]", item
+        yield _quoted(name) + ":", name, item
 
 
-def _array_steps(value: Any) -> Iterator[tuple[str, str, object]]:
+def _array_steps(value: Any) -> Iterator[tuple[str, str | int, object]]:
     for index, item in enumerate(tuple(value)):
-        yield "", f"[{index}]", item
+        yield "", index, item
 
 
 def _as_builtin(value: object) -> object:
@@ -116,7 +117,7 @@ def _step_nearer(value: object) -> object:
 
 
 def _key_text(key: object) -> str:
-    scalar = _as_builtin(key)
+    scalar = key if type(key) is str else _as_builtin(key)
     if isinstance(scalar, str):
         return _well_formed(scalar)
     text_of = _SCALARS.get(type(scalar))
@@ -127,7 +128,7 @@ def _key_text(key: object) -> str:
 
 def _well_formed(text: str) -> str:
     """Return ``text`` with surrogate pairs joined and lone surrogates replaced by U+FFFD."""
-    if text.isascii() or not _SURROGATE.search(text):
+    if text.isascii() or not _SURROGATE.search(text):  # nearly always
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -160,8 +161,12 @@ def _float_text(value: float) -> str:
     return f"{sign}0.0000{mantissa.lstrip('-').replace('.', '')}"
 
 
-def _path_text(steps: list[str]) -> str:
-    path = "".join(reversed(steps)).removeprefix(".")
+def _step_text(step: str | int) -> str:
+    return f".{step}" if isinstance(step, str) and step.isprintable() else f"[{step!r}]"
+
+
+def _path_text(steps: list[str | int]) -> str:
+    path = "".join(map(_step_text, reversed(steps))).removeprefix(".")
     if len(path) <= _MAX_PATH_LENGTH:
         return path
     half = _MAX_PATH_LENGTH // 2

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastbatch.errors import DeliveryError
-from fastbatch.pipeline.encode import decode
+from fastbatch.fastjson import loads
 from fastbatch.typing import Callback, DeliveryReport
 
 __all__ = ["Reporter"]
@@ -133,9 +133,9 @@ class Reporter:
         error = DeliveryError(report.cause, report.status, report.detail)
         for message in item.messages:
             if report.delivered:
-                self._guard(self._callback.success, decode(message))
+                self._guard(self._callback.success, loads(message))
             else:
-                self._guard(self._callback.failure, decode(message), error)
+                self._guard(self._callback.failure, loads(message), error)
 
     def _guard(self, function: Callable[..., Any], *arguments: object) -> None:
         try:

@@ -23,7 +23,7 @@ __all__ = ["Sender"]
 class Sender:
     """Sends the shipments of any lane; has no state of its own, so that every thread may share it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 the parts it joins
         self,
         config: Config,
         dialect: Dialect,
@@ -32,9 +32,8 @@ class Sender:
         delivery: Delivery,
         envelope: Callable[[], Envelope],
     ) -> None:
-        assert config.max_batch_bytes is not None
         self._config = config
-        self._max_batch_bytes = config.max_batch_bytes
+        self._max_batch_bytes = config.limits.max_batch_bytes
         self._dialect = dialect
         self._post = post
         self._ledger = ledger
