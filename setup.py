@@ -21,7 +21,7 @@ IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 IS_DEBUG_BUILD = hasattr(sys, "gettotalrefcount")
 
 CFFI = "cffi>=1.17"
-# Each with the first release that it has no wheel for; there, and on other machines, the standard library does its work.
+# Each with the first release that has no wheel of it; there, and on other machines, the standard library stands in.
 ACCELERATORS = [
     f"{name}; platform_python_implementation == 'CPython' and python_version < '{release}'"
     " and platform_machine in 'x86_64 aarch64 arm64'"
