@@ -83,6 +83,7 @@ def _inflate_gzip(body: bytes, limit: int) -> bytes:
 
 
 def _inflate_zstd(body: bytes, limit: int) -> bytes:
+    assert zstandard is not None  # noqa: S101 else this is not among the inflaters
     try:
         with zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True) as reader:
             return bytes(reader.read(limit + 1))

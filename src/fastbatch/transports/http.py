@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import urllib3
 import urllib3.connection
 from urllib3.exceptions import HTTPError, ProxyError
+from urllib3.util import parse_url
 
 from fastbatch.errors import ConfigError, TransportError
 from fastbatch.transports.deadline import ATTEMPT, Stage, TimedSocket
@@ -165,7 +166,7 @@ class _Routes:
         with self._lock:
             if len(self._found) >= ROUTES:
                 self._clear()
-            parts = urllib3.util.parse_url(url)
+            parts = parse_url(url)
             proxy = proxy_for(url, self._settings.proxy)
             manager = self._manager(proxy, is_tls=parts.scheme == "https")
             is_forwarded = proxy is not None and parts.scheme == "http"
@@ -273,11 +274,11 @@ def _count_addresses(host: str, port: int) -> int:
     return max(1, len(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)))
 
 
-class _HttpConnection(_Timed, urllib3.connection.HTTPConnection):
+class _HttpConnection(_Timed, urllib3.connection.HTTPConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
     pass
 
 
-class _HttpsConnection(_Timed, urllib3.connection.HTTPSConnection):
+class _HttpsConnection(_Timed, urllib3.connection.HTTPSConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
     pass
 
 
@@ -288,12 +289,12 @@ if issubclass(_QUEUE, queue.LifoQueue):
 
 
 class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
+    ConnectionCls = _HttpConnection  # pyright: ignore[reportAssignmentType]
     QueueCls = _QUEUE
 
 
 class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
+    ConnectionCls = _HttpsConnection  # pyright: ignore[reportAssignmentType]
     QueueCls = _QUEUE
 
 

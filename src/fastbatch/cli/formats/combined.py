@@ -24,7 +24,7 @@ import functools
 import ipaddress
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -47,7 +47,7 @@ _TARGET = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*://[^/?#]*))?([^?#]*)(\?[^#]*)
 _ESCAPE = re.compile(rb"\\(x[0-9a-fA-F]{2}|.)", re.DOTALL)
 _ESCAPED = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v", b"f": b"\f"}
 _TIME = re.compile(r"(\d\d)/([A-Z][a-z]{2})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)", re.ASCII)
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905  # read more easily
+_MONTHS: Sequence[str] = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()  # noqa: SIM905  # read more easily
 
 
 def is_combined(line: bytes) -> bool:
@@ -157,7 +157,6 @@ def _moment(text: str) -> datetime:
     day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = parts.groups()
     offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
     zone = timezone(offset if sign == "+" else -offset)
-    # A leap second is the last moment of its minute.
     seconds = min(int(second), 59)  # a leap second is the last moment of its minute
     moment = datetime(int(year), _MONTHS.index(month) + 1, int(day), int(hour), int(minute), seconds, tzinfo=zone)
     return moment.astimezone(timezone.utc)
