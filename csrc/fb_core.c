@@ -72,10 +72,9 @@ fb_core_new(uint64_t max_queue_bytes, uint32_t max_message_bytes, uint64_t seed,
 
     if (max_message_bytes == 0 || max_message_bytes > FB_LENGTH_MASK)
         return FB_ERR_ARGUMENT;
-    core = aligned_alloc(FB_CACHE_LINE, sizeof *core);
+    core = fb_new(sizeof *core);
     if (core == NULL)
         return FB_ERR_NO_MEMORY;
-    memset(core, 0, sizeof *core);
     core->max_queue_bytes = max_queue_bytes;
     core->max_message_bytes = max_message_bytes;
     core->seed = seed;

@@ -72,10 +72,9 @@ fb_ring_init(struct fb_ring *ring, uint64_t capacity, uint32_t max_span)
 
     if (result != FB_OK)
         return result;
-    ring->segments = aligned_alloc(FB_CACHE_LINE, ring->segment_count * sizeof(struct fb_segment));
+    ring->segments = fb_new(ring->segment_count * sizeof(struct fb_segment));
     if (ring->segments == NULL)
         return FB_ERR_NO_MEMORY;
-    memset(ring->segments, 0, ring->segment_count * sizeof(struct fb_segment));
     result = map_segments(ring);
     if (result != FB_OK)
         return result;
