@@ -291,24 +291,25 @@ fb_core_acknowledge(struct fb_core *core, const fb_ref *refs, uint32_t count)
 int
 fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
 {
-    uint64_t taken, taken_bytes;
+    uint64_t wake_sequence, wake_bytes;
     bool is_enough;
 
     if (is_forked(core))
         return FB_ERR_FORKED;
     pthread_mutex_lock(&core->ring.lock);
-    taken = core->ring.taken;
-    taken_bytes = core->ring.taken_bytes;
+    wake_sequence = core->ring.taken + messages;
+    /* However large: UINT64_MAX means never. */
+    wake_bytes = bytes > UINT64_MAX - core->ring.taken_bytes ? UINT64_MAX : core->ring.taken_bytes + bytes;
     pthread_mutex_unlock(&core->ring.lock);
     /* Relaxed: S_SLEEP below publishes both. */
-    atomic_store_explicit(&core->wake_sequence, taken + messages, memory_order_relaxed);
+    atomic_store_explicit(&core->wake_sequence, wake_sequence, memory_order_relaxed);
     /* Relaxed: as above. */
-    atomic_store_explicit(&core->wake_bytes, taken_bytes + bytes, memory_order_relaxed);
+    atomic_store_explicit(&core->wake_bytes, wake_bytes, memory_order_relaxed);
     /* S_SLEEP: mark first, then look at the claims; see wake_result(). */
     atomic_exchange_explicit(&core->waiting, true, memory_order_seq_cst);
-    is_enough = fb_ring_accepted(&core->ring) >= taken + messages;
+    is_enough = fb_ring_accepted(&core->ring) >= wake_sequence;
     /* Relaxed: an append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
-    is_enough |= atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) >= taken_bytes + bytes;
+    is_enough |= atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) >= wake_bytes;
     if (!is_enough)
         return FB_OK;
     /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
