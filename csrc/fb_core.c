@@ -300,7 +300,6 @@ fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
     wake_sequence = core->ring.taken + messages;
     /* However large: UINT64_MAX means never. */
     wake_bytes = bytes > UINT64_MAX - core->ring.taken_bytes ? UINT64_MAX : core->ring.taken_bytes + bytes;
-    pthread_mutex_unlock(&core->ring.lock);
     /* Relaxed: S_SLEEP below publishes both. */
     atomic_store_explicit(&core->wake_sequence, wake_sequence, memory_order_relaxed);
     /* Relaxed: as above. */
@@ -310,11 +309,11 @@ fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
     is_enough = fb_ring_accepted(&core->ring) >= wake_sequence;
     /* Relaxed: an append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
     is_enough |= atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) >= wake_bytes;
-    if (!is_enough)
-        return FB_OK;
-    /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
-    atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst);
-    return FB_WAKE;
+    if (is_enough)
+        /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
+        atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst);
+    pthread_mutex_unlock(&core->ring.lock);
+    return is_enough ? FB_WAKE : FB_OK;
 }
 
 void

@@ -90,7 +90,7 @@ bool fb_segment_is_spent(const struct fb_segment *segment);
 /* Zeroes a spent segment. */
 void fb_segment_recycle(struct fb_segment *segment);
 
-/* Sequence after that of the newest claimed record of this generation; false when it is in another. */
+/* Sequence after that of the newest claimed record of this generation; false when it is in another. Under the ring's lock. */
 bool fb_segment_end(struct fb_segment *segment, uint32_t generation, uint64_t *end_sequence);
 
 static inline struct fb_record *
