@@ -117,16 +117,26 @@ charge(struct fb_core *core, uint64_t span, uint64_t *charged)
 {
     /* A_REFUND: room that a consumer has given back, and the charges of what it released: the difference below is never
      * negative. */
-    const uint64_t released = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
+    uint64_t released = atomic_load_explicit(&core->released_bytes, memory_order_acquire), again;
     /* Relaxed: the budget is a number; what it guards is ordered by the claim. */
     uint64_t before = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
 
-    do {
-        if (before - released + span > core->max_queue_bytes)
+    for (;;) {
+        if (FB_LIKELY(before - released + span <= core->max_queue_bytes)) {
+            /* Relaxed: as above. */
+            if (FB_LIKELY(atomic_compare_exchange_weak_explicit(&core->charged_bytes, &before, before + span,
+                                                                memory_order_relaxed, memory_order_relaxed)))
+                break;
+            continue;
+        }
+        /* A_REFUND: the charges may be newer than what we know to be released. Only if that is still so was there no room. */
+        again = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
+        if (again == released)
             return false;
-        /* Relaxed: as above. */
-    } while (!atomic_compare_exchange_weak_explicit(&core->charged_bytes, &before, before + span, memory_order_relaxed,
-                                                    memory_order_relaxed));
+        released = again;
+        /* Relaxed: as above; anew, so that the charges of what was released are in it. */
+        before = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+    }
     *charged = before + span;
     return true;
 }
