@@ -334,7 +334,8 @@ main(void)
 
     for (uint64_t seed = first; seed < first + rounds; seed++)
         play(seed);
-    CHECK(met.accepted > 0 && met.full > 0 && met.full_out_of_order > 0 && met.too_large > 0 && met.woken > 0 && met.batches > 0 && met.empty > 0);
+    CHECK(met.accepted > 0 && met.full > 0 && met.full_out_of_order > 0 && met.too_large > 0);
+    CHECK(met.woken > 0 && met.batches > 0 && met.empty > 0);
     if (getenv("FB_VERBOSE") != NULL)
         printf("accepted %" PRIu64 " full %" PRIu64 " without a segment %" PRIu64 " too large %" PRIu64 " woken %" PRIu64
                " batches %" PRIu64 " empty %" PRIu64 "\n",
