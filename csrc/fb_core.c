@@ -5,7 +5,6 @@
  *
  *   label      object          written by  what the edge carries
  *   R/A_REFUND released_bytes  consumer    nothing but the number: room in the budget
- *   R/A_CLOSED is_closed       any         nothing but the mark
  *   S_SLEEP    waiting         consumer    "wake me": ordered against the claims (fb_segment.c, fb_ring.c)
  */
 #include "fastbatch.h"
@@ -19,6 +18,10 @@
 #define GUARD_BYTES 4096
 #define GUARD_ALIVE 0x66627263u
 
+/* A bit of charged_bytes: there an append either comes before the closing, and who drains sees what it has charged, or its
+ * swap fails. An append could look at a mark of its own, sleep, and charge when all is over. */
+#define CLOSED ((uint64_t)1 << 63)
+
 struct fb_core {
     uint64_t max_queue_bytes;
     uint32_t max_message_bytes;
@@ -28,8 +31,7 @@ struct fb_core {
     struct fb_template *templates[MAX_TEMPLATES];
 
     /* Producers. */
-    alignas(FB_CACHE_LINE) _Atomic uint64_t charged_bytes; /* in all, less what was refunded before it was claimed */
-    _Atomic bool is_closed;
+    alignas(FB_CACHE_LINE) _Atomic uint64_t charged_bytes; /* in all, less what was refunded; perhaps CLOSED */
 
     /* Consumers. */
     alignas(FB_CACHE_LINE) _Atomic uint64_t released_bytes; /* in all */
@@ -56,7 +58,6 @@ init(struct fb_core *core)
         return FB_ERR_NO_MEMORY;
     *core->guard = GUARD_ALIVE;
     atomic_init(&core->charged_bytes, 0);
-    atomic_init(&core->is_closed, false);
     atomic_init(&core->released_bytes, 0);
     atomic_init(&core->waiting, false);
     atomic_init(&core->wake_sequence, 0);
@@ -112,7 +113,22 @@ fb_core_add_template(struct fb_core *core, const struct fb_part *parts, uint32_t
 
 /* The byte budget: charged when a record is claimed, released when it is acknowledged. */
 
+static uint64_t
+charged_bytes(struct fb_core *core)
+{
+    /* Relaxed: a number; what it guards is ordered by the claim. */
+    return atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) & ~CLOSED;
+}
+
 static bool
+is_closed(struct fb_core *core)
+{
+    /* Relaxed: only which error to return; charge() is the judge. */
+    return (atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) & CLOSED) != 0;
+}
+
+/* FB_OK, FB_ERR_FULL or FB_ERR_CLOSED. */
+static int
 charge(struct fb_core *core, uint64_t span, uint64_t *charged)
 {
     /* A_REFUND: room that a consumer has given back, and the charges of what it released: the difference below is never
@@ -122,6 +138,8 @@ charge(struct fb_core *core, uint64_t span, uint64_t *charged)
     uint64_t before = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
 
     for (;;) {
+        if (FB_UNLIKELY(before & CLOSED))
+            return FB_ERR_CLOSED;
         if (FB_LIKELY(before - released + span <= core->max_queue_bytes)) {
             /* Relaxed: as above. */
             if (FB_LIKELY(atomic_compare_exchange_weak_explicit(&core->charged_bytes, &before, before + span,
@@ -132,13 +150,13 @@ charge(struct fb_core *core, uint64_t span, uint64_t *charged)
         /* A_REFUND: the charges may be newer than what we know to be released. Only if that is still so was there no room. */
         again = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
         if (again == released)
-            return false;
+            return FB_ERR_FULL;
         released = again;
         /* Relaxed: as above; anew, so that the charges of what was released are in it. */
         before = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
     }
     *charged = before + span;
-    return true;
+    return FB_OK;
 }
 
 static void
@@ -171,21 +189,20 @@ fb_core_append(struct fb_core *core, int template_number, const char *fields, si
     const struct fb_template *template;
     struct fb_record *record;
     uint64_t message_length, span, charged;
+    int result;
 
     if (FB_UNLIKELY(is_forked(core)))
         return FB_ERR_FORKED;
     if (FB_UNLIKELY(template_number < 0 || (uint32_t)template_number >= core->template_count || length < 3 || now_ns < 0))
         return FB_ERR_ARGUMENT;
-    /* A_CLOSED: only the mark. */
-    if (FB_UNLIKELY(atomic_load_explicit(&core->is_closed, memory_order_acquire)))
-        return FB_ERR_CLOSED;
     template = core->templates[template_number];
     message_length = fb_template_length(template, length);
     if (FB_UNLIKELY(message_length > core->max_message_bytes))
-        return FB_ERR_TOO_LARGE;
+        return is_closed(core) ? FB_ERR_CLOSED : FB_ERR_TOO_LARGE;
     span = fb_record_span(message_length);
-    if (FB_UNLIKELY(!charge(core, span, &charged)))
-        return FB_ERR_FULL;
+    result = charge(core, span, &charged);
+    if (FB_UNLIKELY(result != FB_OK))
+        return result;
     if (FB_UNLIKELY(fb_ring_claim(&core->ring, (uint32_t)span, &record, &message.sequence) != FB_OK)) {
         refund(core, span);
         return FB_ERR_FULL;
@@ -317,8 +334,8 @@ fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
     /* S_SLEEP: mark first, then look at the claims; see wake_result(). */
     atomic_exchange_explicit(&core->waiting, true, memory_order_seq_cst);
     is_enough = fb_ring_accepted(&core->ring) >= wake_sequence;
-    /* Relaxed: an append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
-    is_enough |= atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) >= wake_bytes;
+    /* An append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
+    is_enough |= charged_bytes(core) >= wake_bytes;
     if (is_enough)
         /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
         atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst);
@@ -329,8 +346,8 @@ fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
 void
 fb_core_close(struct fb_core *core)
 {
-    /* R_CLOSED: only the mark. */
-    atomic_store_explicit(&core->is_closed, true, memory_order_release);
+    /* Relaxed: ordered against the charges, which are swaps of the same word. */
+    atomic_fetch_or_explicit(&core->charged_bytes, CLOSED, memory_order_relaxed);
 }
 
 void
@@ -349,8 +366,7 @@ fb_core_snapshot(struct fb_core *core, struct fb_snapshot *out)
     out->accepted = fb_ring_accepted(&core->ring);
     /* A_REFUND: read before the charges, so that the difference is never negative. */
     released = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
-    /* Relaxed: a number. */
-    charged = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+    charged = charged_bytes(core);
     out->used_bytes = charged - released;
     out->pending_bytes = charged - core->ring.taken_bytes;
     pthread_mutex_unlock(&core->ring.lock);

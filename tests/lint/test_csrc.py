@@ -168,11 +168,11 @@ MUTATIONS = {
         "atomic_store_explicit(&record->word, FB_COMMITTED | message_length, memory_order_release)",
         "atomic_store_explicit(&record->word, FB_COMMITTED | message_length, memory_order_relaxed)",
     ),
-    "a label that lost its row": ("fb_core.c", "   R/A_CLOSED is_closed ", "   is_closed "),
+    "a label that lost its row": ("fb_core.c", "   R/A_REFUND released_bytes ", "   released_bytes "),
     "an implicit order": (
         "fb_core.c",
-        "atomic_store_explicit(&core->is_closed, true,",
-        "atomic_store(&core->is_closed,",
+        "atomic_exchange_explicit(&core->waiting, true, memory_order_seq_cst)",
+        "atomic_exchange(&core->waiting, true)",
     ),
     "a fence": (
         "fb_ring.c",
