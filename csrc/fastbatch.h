@@ -33,7 +33,8 @@ enum fb_stamp {
     FB_ANONYMOUS_ID = 2,      /* another UUIDv7 */
     FB_TIMESTAMP_MS = 3,      /* RFC 3339, 24 characters */
     FB_TIMESTAMP_US = 4,      /* RFC 3339, 27 characters */
-    FB_FIELDS = 5             /* the caller's JSON object without its braces, exactly once */
+    FB_FIELDS = 5,            /* the caller's JSON object without its braces, exactly once */
+    FB_VALUE = 6              /* or: the next element of the caller's JSON array, see fb_core_append() */
 };
 
 struct fb_part {
@@ -78,8 +79,18 @@ void fb_core_free(struct fb_core *core);
 /* Returns the template's number, from 0. Templates are added before they are used, one thread at a time. */
 int fb_core_add_template(struct fb_core *core, const struct fb_part *parts, uint32_t count);
 
-/* Appends one message: `fields` is a non-empty JSON object. Any thread, lock-free. FB_OK, FB_WAKE or an error. */
+/*
+ * Appends one message. `fields` is a JSON object that is not empty, or for a template of values a JSON array of just as
+ * many elements: strings that are not empty, then an object; FB_ERR_ARGUMENT when it is something else. Any thread,
+ * lock-free. FB_OK, FB_WAKE or an error.
+ */
 int fb_core_append(struct fb_core *core, int template_number, const char *fields, size_t length, int64_t now_ns);
+
+/* The same with as few arguments as can be, for the one call that is made once an event: `fields` ends with a NUL, which
+ * JSON never holds, and the time is the system's. An entry lives as long as its core; NULL when there is no such template. */
+struct fb_entry;
+struct fb_entry *fb_core_entry(struct fb_core *core, int template_number);
+int fb_push(struct fb_entry *entry, const char *fields);
 
 /*
  * Takes the next committed records, at most `max_messages`, as many as fit into `max_bytes` of body, and frames them into

@@ -9,18 +9,24 @@
  */
 #include "fastbatch.h"
 
+#include "fb_clock.h"
 #include "fb_frame.h"
 #include "fb_map.h"
 #include "fb_ring.h"
 #include "fb_template.h"
 
-#define MAX_TEMPLATES 256
+#define MAX_TEMPLATES 1024
 #define GUARD_BYTES 4096
 #define GUARD_ALIVE 0x66627263u
 
 /* A bit of charged_bytes: there an append either comes before the closing, and who drains sees what it has charged, or its
  * swap fails. An append could look at a mark of its own, sleep, and charge when all is over. */
 #define CLOSED ((uint64_t)1 << 63)
+
+struct fb_entry {
+    struct fb_core *core;
+    int template_number;
+};
 
 struct fb_core {
     uint64_t max_queue_bytes;
@@ -29,6 +35,7 @@ struct fb_core {
     uint32_t *guard; /* on a page that a fork wipes: GUARD_ALIVE only in the process that made the core */
     uint32_t template_count;
     struct fb_template *templates[MAX_TEMPLATES];
+    struct fb_entry entries[MAX_TEMPLATES];
 
     /* Producers. */
     alignas(FB_CACHE_LINE) _Atomic uint64_t charged_bytes; /* in all, less what was refunded; perhaps CLOSED */
@@ -108,7 +115,18 @@ fb_core_add_template(struct fb_core *core, const struct fb_part *parts, uint32_t
     if (core->template_count == MAX_TEMPLATES)
         return FB_ERR_ARGUMENT;
     result = fb_template_new(parts, count, &core->templates[core->template_count]);
-    return result == FB_OK ? (int)core->template_count++ : result;
+    if (result != FB_OK)
+        return result;
+    core->entries[core->template_count] = (struct fb_entry){core, (int)core->template_count};
+    return (int)core->template_count++;
+}
+
+struct fb_entry *
+fb_core_entry(struct fb_core *core, int template_number)
+{
+    const bool is_known = template_number >= 0 && (uint32_t)template_number < core->template_count;
+
+    return is_known ? &core->entries[template_number] : NULL;
 }
 
 /* The byte budget: charged when a record is claimed, released when it is acknowledged. */
@@ -185,7 +203,7 @@ wake_result(struct fb_core *core, uint64_t sequence, uint64_t charged)
 int
 fb_core_append(struct fb_core *core, int template_number, const char *fields, size_t length, int64_t now_ns)
 {
-    struct fb_message message = {fields, length, now_ns, 0, core->seed};
+    struct fb_message message = {.fields = fields, .fields_length = length, .now_ns = now_ns, .seed = core->seed};
     const struct fb_template *template;
     struct fb_record *record;
     uint64_t message_length, span, charged;
@@ -193,10 +211,12 @@ fb_core_append(struct fb_core *core, int template_number, const char *fields, si
 
     if (FB_UNLIKELY(is_forked(core)))
         return FB_ERR_FORKED;
-    if (FB_UNLIKELY(template_number < 0 || (uint32_t)template_number >= core->template_count || length < 3 || now_ns < 0))
+    if (FB_UNLIKELY(template_number < 0 || (uint32_t)template_number >= core->template_count || now_ns < 0))
         return FB_ERR_ARGUMENT;
     template = core->templates[template_number];
-    message_length = fb_template_length(template, length);
+    message_length = fb_template_measure(template, &message);
+    if (FB_UNLIKELY(message_length == 0))
+        return FB_ERR_ARGUMENT;
     if (FB_UNLIKELY(message_length > core->max_message_bytes))
         return is_closed(core) ? FB_ERR_CLOSED : FB_ERR_TOO_LARGE;
     span = fb_record_span(message_length);
@@ -213,6 +233,12 @@ fb_core_append(struct fb_core *core, int template_number, const char *fields, si
     fb_template_write(template, &message, fb_record_message(record));
     fb_segment_commit(record, (uint32_t)message_length);
     return wake_result(core, message.sequence, charged);
+}
+
+int
+fb_push(struct fb_entry *entry, const char *fields)
+{
+    return fb_core_append(entry->core, entry->template_number, fields, strlen(fields), fb_clock_now_ns());
 }
 
 /* Consumers. */

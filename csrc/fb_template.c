@@ -7,7 +7,8 @@
 #define ANONYMOUS_SEED ((uint64_t)1 << 61)
 
 struct fb_template {
-    uint64_t fixed_length; /* of everything but the fields */
+    uint64_t fixed_length; /* of everything but the fields or values */
+    uint32_t values;       /* 0: fields */
     uint32_t count;
     struct fb_part parts[]; /* followed by the literals' bytes */
 };
@@ -28,36 +29,43 @@ stamp_length(int32_t stamp)
     }
 }
 
-/* Adds up the literals; FB_ERR_ARGUMENT unless every stamp is known and the fields stand in it once. */
+/* Adds up the literals and counts the values; FB_ERR_ARGUMENT unless every stamp is known, and the fields stand in it once
+ * or values in their place. */
 static int
-measure(const struct fb_part *parts, uint32_t count, uint64_t *literal_bytes)
+measure_parts(const struct fb_part *parts, uint32_t count, uint64_t *literal_bytes, uint32_t *values)
 {
     uint32_t fields = 0;
 
     *literal_bytes = 0;
+    *values = 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (parts[i].stamp < FB_LITERAL || parts[i].stamp > FB_FIELDS)
+        if (parts[i].stamp < FB_LITERAL || parts[i].stamp > FB_VALUE)
             return FB_ERR_ARGUMENT;
         fields += parts[i].stamp == FB_FIELDS;
+        *values += parts[i].stamp == FB_VALUE;
         if (parts[i].stamp == FB_LITERAL)
             *literal_bytes += parts[i].length;
     }
-    return fields == 1 ? FB_OK : FB_ERR_ARGUMENT;
+    if (fields == 0)
+        return *values >= 1 && *values <= FB_MAX_VALUES ? FB_OK : FB_ERR_ARGUMENT;
+    return fields == 1 && *values == 0 ? FB_OK : FB_ERR_ARGUMENT;
 }
 
 int
 fb_template_new(const struct fb_part *parts, uint32_t count, struct fb_template **out)
 {
     uint64_t literal_bytes;
+    uint32_t values;
     struct fb_template *template;
     char *literals;
 
-    if (measure(parts, count, &literal_bytes) != FB_OK)
+    if (measure_parts(parts, count, &literal_bytes, &values) != FB_OK)
         return FB_ERR_ARGUMENT;
     template = fb_new(sizeof *template + count * sizeof *parts + literal_bytes);
     if (template == NULL)
         return FB_ERR_NO_MEMORY;
     template->count = count;
+    template->values = values;
     template->fixed_length = literal_bytes;
     literals = (char *)&template->parts[count];
     for (uint32_t i = 0; i < count; i++) {
@@ -80,10 +88,51 @@ fb_template_free(struct fb_template *template)
     fb_free(template);
 }
 
-uint64_t
-fb_template_length(const struct fb_template *template, size_t fields_length)
+/* Finds where the string that begins at `start` ends, past its closing quote; 0 when it is no string, or an empty one. */
+static size_t
+end_of_string(const char *text, size_t start, size_t length)
 {
-    return template->fixed_length + fields_length - 2;
+    if (length - start < 2 || text[start] != '"' || text[start + 1] == '"')
+        return 0;
+    for (size_t i = start + 1; i < length; i++) {
+        if (text[i] == '"')
+            return i + 1;
+        if (text[i] == '\\')
+            i++;
+    }
+    return 0;
+}
+
+/* Finds the ends of an array's elements: strings that are not empty, then an object. */
+static bool
+split_values(const struct fb_template *template, struct fb_message *message)
+{
+    const size_t last = message->fields_length - 1; /* the closing bracket */
+    size_t start = 1;
+
+    for (uint32_t i = 0; i + 1 < template->values; i++) {
+        const size_t end = end_of_string(message->fields, start, last);
+
+        if (end == 0 || end >= last || message->fields[end] != ',')
+            return false;
+        message->value_ends[i] = end;
+        start = end + 1;
+    }
+    message->value_ends[template->values - 1] = last;
+    return message->fields[start] == '{';
+}
+
+uint64_t
+fb_template_measure(const struct fb_template *template, struct fb_message *message)
+{
+    uint64_t commas;
+
+    if (message->fields_length < 3 || message->fields[0] != (template->values > 0 ? '[' : '{'))
+        return 0;
+    if (template->values > 0 && !split_values(template, message))
+        return 0;
+    commas = template->values > 0 ? template->values - 1 : 0;
+    return template->fixed_length + message->fields_length - 2 - commas;
 }
 
 static char *
@@ -103,6 +152,9 @@ write_bytes(char *out, const char *bytes, size_t length)
 void
 fb_template_write(const struct fb_template *template, const struct fb_message *message, char *out)
 {
+    size_t value_start = 1;
+    const size_t *value_end = message->value_ends;
+
     for (uint32_t i = 0; i < template->count; i++) {
         const struct fb_part *part = &template->parts[i];
 
@@ -113,6 +165,10 @@ fb_template_write(const struct fb_template *template, const struct fb_message *m
             break;
         case FB_FIELDS:
             out = write_bytes(out, message->fields + 1, message->fields_length - 2);
+            break;
+        case FB_VALUE:
+            out = write_bytes(out, message->fields + value_start, *value_end - value_start);
+            value_start = *value_end++ + 1;
             break;
         case FB_MESSAGE_ID:
             out = write_id(out, message, message->seed);

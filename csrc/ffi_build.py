@@ -10,12 +10,21 @@ from pathlib import Path
 from cffi import FFI
 
 HERE = Path(__file__).parent
-SOURCES = ("fb_stamp.c", "fb_template.c", "fb_map.c", "fb_segment.c", "fb_ring.c", "fb_frame.c", "fb_core.c")
+SOURCES = (
+    "fb_clock.c",
+    "fb_core.c",
+    "fb_frame.c",
+    "fb_map.c",
+    "fb_ring.c",
+    "fb_segment.c",
+    "fb_stamp.c",
+    "fb_template.c",
+)
 
 
 def declarations(header: str) -> str:
     """Return the part of the header between its two cdef marks, without comments."""
-    part = header.split("/* cdef: begin */")[1].split("/* cdef: end */")[0]
+    part = header.partition("/* cdef: begin */")[2].partition("/* cdef: end */")[0]
     return re.sub(r"/\*.*?\*/", "", part, flags=re.DOTALL)
 
 

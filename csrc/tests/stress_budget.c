@@ -26,6 +26,7 @@ append_and_take(void *argument)
 
     (void)argument;
     memset(message, '.', sizeof message);
+    message[0] = '{';
     /* Relaxed: only the mark. */
     while (!atomic_load_explicit(&is_stopping, memory_order_relaxed)) {
         CHECK(fb_core_append(core, 0, message, MESSAGE_LENGTH, 0) >= FB_OK);

@@ -113,10 +113,14 @@ test_arguments_out_of_range(void)
     CHECK_EQ(fb_core_append(good, 1, "{.}", 3, 0), FB_ERR_ARGUMENT);
     CHECK_EQ(fb_core_append(good, 0, "{}", 2, 0), FB_ERR_ARGUMENT);
     CHECK_EQ(fb_core_append(good, 0, "{.}", 3, -1), FB_ERR_ARGUMENT);
-    for (int i = 1; i < 256; i++)
+    CHECK(fb_core_entry(good, -1) == NULL);
+    CHECK(fb_core_entry(good, 1) == NULL);
+    for (int i = 1; i < 1024; i++)
         CHECK_EQ(fb_core_add_template(good, parts, 3), i);
     CHECK_EQ(fb_core_add_template(good, parts, 3), FB_ERR_ARGUMENT);
-    CHECK_EQ(fb_core_append(good, 255, "{.}", 3, 0), FB_OK);
+    CHECK_EQ(fb_core_append(good, 1023, "{.}", 3, 0), FB_OK);
+    CHECK_EQ(fb_push(fb_core_entry(good, 1023), "{.}"), FB_OK);
+    CHECK_EQ(fb_push(fb_core_entry(good, 1023), "{}"), FB_ERR_ARGUMENT);
     fb_core_free(good);
     fb_core_free(NULL);
 }

@@ -87,11 +87,17 @@ static void
 test_uuids_sort_by_time(void)
 {
     struct fb_random random = {fb_test_number("FB_SEED", 1)};
-    char before[FB_UUID_LENGTH], after[FB_UUID_LENGTH];
+    char expected[64], before[FB_UUID_LENGTH], after[FB_UUID_LENGTH];
     int64_t now_ns = INT64_C(1700000000) * SECOND;
 
     for (int i = 0; i < 100000; i++) {
-        fb_stamp_uuid(before, now_ns, fb_random_next(&random) >> 2);
+        const uint64_t bits = fb_random_next(&random) >> 2, ms = (uint64_t)now_ns / 1000000;
+
+        fb_stamp_uuid(before, now_ns, bits);
+        snprintf(expected, sizeof expected, "%08x-%04x-7%03x-%04x-%012" PRIx64, (unsigned)(ms >> 16),
+                 (unsigned)(ms & 0xffff), (unsigned)((uint64_t)now_ns % 1000000 * 4096 / 1000000),
+                 (unsigned)(0x8000 | bits >> 48), bits & 0xffffffffffff);
+        CHECK_BYTES(before, FB_UUID_LENGTH, expected);
         now_ns += 250 + fb_random_between(&random, 0, 10000000);
         fb_stamp_uuid(after, now_ns, fb_random_next(&random) >> 2);
         CHECK(memcmp(before, after, FB_UUID_LENGTH) < 0);

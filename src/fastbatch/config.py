@@ -8,20 +8,22 @@ import logging
 import math
 import os
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 from urllib.parse import urlsplit
 
 from fastbatch.errors import ConfigError
 from fastbatch.typing import Callback, DeliveryReport, Dialect, Limits, Transport
 
-__all__ = ["Config"]
+__all__ = ["Config", "Settings", "settings_from_environment"]
 
 HARD_LIMIT_BYTES = 4 * 1024 * 1024
 """No message and no batch is larger, unless a dialect's own default is."""
 
 QUEUE_LIMIT_BYTES = 1024 * 1024 * 1024
+LOGGER = logging.getLogger("fastbatch")
 ENVIRONMENT_PREFIX = "FASTBATCH_"
 
 
@@ -64,7 +66,7 @@ class Config:
     request_timeout: float = 10.0
     """The longest that one HTTP attempt may take."""
     retry_after: Callable[[int], float] | None = None
-    """``(attempt) -> seconds``: the wait after the attempt of that number, from 1; None is full jitter, at most 30 s."""
+    """``(attempt) -> seconds``: the wait after that attempt, from 1; None is full jitter, at most 30 s."""
     max_attempts: int = 10
     """HTTP tries a batch, at most."""
     delivery_timeout: float | None = None
@@ -81,7 +83,7 @@ class Config:
 
     callback: Callback | None = None
     on_delivery: Callable[[DeliveryReport], object] | None = None
-    logger: logging.Logger = logging.getLogger("fastbatch")
+    logger: logging.Logger = LOGGER
     verbose: bool = False
     """Log each batch at INFO."""
     sync_mode: bool = False
@@ -91,12 +93,14 @@ class Config:
 
     transport: Transport | None = None
     """None is HTTP by urllib3."""
-    proxy: str | None = None
+    clock: Callable[[], int] = time.time_ns
+    """What time it is, nanoseconds since 1970; tests give their own."""
+    proxy: str | None = dataclasses.field(default=None, repr=False)
     """URL of a proxy, with its user and password if it needs them; None is HTTP_PROXY, HTTPS_PROXY and NO_PROXY."""
     ca_file: str | None = None
     """PEM file of the certificate authorities to trust instead of the system's."""
     ssl_context: ssl.SSLContext | None = None
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] | None = dataclasses.field(default=None, repr=False)
     """Further headers of every request."""
 
     def __post_init__(self) -> None:
@@ -111,6 +115,14 @@ class Config:
             if chosen[name] > cap:
                 raise ConfigError(name, chosen[name], f"at most {cap} bytes")
         return dataclasses.replace(self, **chosen)
+
+    @property
+    def limits(self) -> Limits:
+        """The three sizes, which `with_limits` has chosen."""
+        sizes = [getattr(self, name) for name in Limits._fields]
+        if None in sizes:
+            raise ConfigError("batch_size", None, "chosen by `with_limits` first")
+        return Limits(*sizes)
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
@@ -129,6 +141,43 @@ class Config:
             if name not in cls.names():
                 raise ConfigError(name, settings[name], f"one of the settings {', '.join(cls.names())}")
         return cls(**settings)
+
+
+class Settings(TypedDict, total=False):
+    """The settings of `Config` as keyword arguments."""
+
+    dialect: str | Dialect
+    endpoint: str | None
+    interval: float
+    batch_size: int | None
+    max_message_bytes: int | None
+    max_batch_bytes: int | None
+    max_queue_bytes: int
+    on_full: Literal["drop_newest", "drop_oldest", "block", "raise"]
+    block_timeout: float
+    senders: int
+    compression: Literal["gzip", "zstd", "none"]
+    compression_level: int | None
+    request_timeout: float
+    retry_after: Callable[[int], float] | None
+    max_attempts: int
+    delivery_timeout: float | None
+    close_timeout: float
+    ordering: Literal["user"] | None
+    default_context: Mapping[str, Any] | None
+    integrations: Mapping[str, Any] | None
+    callback: Callback | None
+    on_delivery: Callable[[DeliveryReport], object] | None
+    logger: logging.Logger
+    verbose: bool
+    sync_mode: bool
+    disabled: bool
+    transport: Transport | None
+    clock: Callable[[], int]
+    proxy: str | None
+    ca_file: str | None
+    ssl_context: ssl.SSLContext | None
+    headers: Mapping[str, str] | None
 
 
 def settings_from_environment(environment: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -151,7 +200,15 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> d
 
 
 _INTEGERS = frozenset(
-    {"batch_size", "max_message_bytes", "max_batch_bytes", "max_queue_bytes", "senders", "compression_level", "max_attempts"}
+    {
+        "batch_size",
+        "max_message_bytes",
+        "max_batch_bytes",
+        "max_queue_bytes",
+        "senders",
+        "compression_level",
+        "max_attempts",
+    }
 )
 _SECONDS = frozenset({"interval", "block_timeout", "request_timeout", "delivery_timeout", "close_timeout"})
 _BOOLEANS = frozenset({"verbose", "sync_mode", "disabled"})
@@ -273,6 +330,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "sync_mode": _of_type(bool, "True or False"),
     "disabled": _of_type(bool, "True or False"),
     "transport": _or_none((_has_methods("send", "close"), "an object that follows the Transport Protocol")),
+    "clock": (callable, "a function that returns nanoseconds since 1970"),
     "proxy": _or_none((_is_url, "an http or https URL with a host")),
     "ca_file": _or_none((lambda v: isinstance(v, str) and os.path.isfile(v), "the path of a PEM file")),
     "ssl_context": _or_none(_of_type(ssl.SSLContext, "an ssl.SSLContext")),

@@ -35,7 +35,7 @@ def shown(value: object) -> str:
     """Return `repr(value)`, cut to a length that fits in a log line."""
     try:
         text = repr(value)
-    except Exception:
+    except Exception:  # noqa: BLE001 the value's own code may raise anything
         text = f"<{type(value).__name__}>"
     return text if len(text) <= _SHOWN_VALUE_LIMIT else text[: _SHOWN_VALUE_LIMIT - 3] + "..."
 

@@ -41,11 +41,18 @@ class Stamp(enum.Enum):
     TIMESTAMP_US = 4
     """RFC 3339 in UTC with microseconds: ``2026-11-21T10:09:52.945123Z``."""
     FIELDS = 5
-    """The caller's encoded fields without their braces; exactly once in a template."""
+    """The caller's encoded fields without their braces; exactly once in a template, unless it has values."""
+    VALUE = 6
+    """
+    In place of the fields: the next element of the caller's encoded array, at most 4: strings that are not empty, then
+    an object.
+
+    A client's own, for calls that are made very often: an array is cheaper to build and to encode than an object.
+    """
 
 
 Template: TypeAlias = "tuple[bytes | Stamp, ...]"
-"""One message as constant bytes and stamps: ``(b'{"type":"track","messageId":"', Stamp.MESSAGE_ID, b'",', Stamp.FIELDS, b'}')``."""
+"""One message as constant bytes and stamps: ``(b'{"messageId":"', Stamp.MESSAGE_ID, b'",', Stamp.FIELDS, b'}')``."""
 
 
 class Envelope(NamedTuple):
@@ -106,8 +113,8 @@ class Verdict:
     Args:
         outcome:
             ``delivered``; ``retry`` the whole batch later; ``drop`` it for ``cause``; ``split`` it, because one of its
-            messages is to blame (a batch of one is then dropped for ``cause``); ``reroute``: ask `Dialect.reroute`, then
-            retry.
+            messages is to blame (a batch of one is then dropped for ``cause``); ``reroute``: ask `Dialect.reroute`,
+            then retry.
 
         cause: The drop cause, ``rejected`` unless the dialect knows better.
 
@@ -154,8 +161,8 @@ class Message(Protocol):
     """
     What `Client.enqueue` takes.
 
-    ``kind`` is the vendor's word for it (``"track"``). `fields` checks the message and returns what the caller gave, under
-    the names of Segment's specification (``userId``, ``event``, ``properties``, ``messageId``, ``timestamp``,
+    ``kind`` is the vendor's word for it (``"track"``). `fields` checks the message and returns what the caller gave,
+    under the names of Segment's specification (``userId``, ``event``, ``properties``, ``messageId``, ``timestamp``,
     ``context``, ``integrations``, ...), without those that were not given.
 
     Raises `FieldError` from `fields` when a field is missing or not allowed.
@@ -168,7 +175,7 @@ class Message(Protocol):
 
 class Dialect(Protocol):
     """
-    One vendor's wire rules. A client has an instance of its own; `fastbatch.dialects.base.BaseDialect` has the defaults.
+    One vendor's wire rules; `fastbatch.dialects.base.BaseDialect` has the defaults. Each client has its own instance.
 
     Attributes:
         name: The word for it in ``Client(dialect=...)``.
@@ -201,7 +208,11 @@ class Dialect(Protocol):
         ...
 
     def fields(self, kind: str, fields: dict[str, Any], constants: Constants) -> dict[str, Any]:
-        """Return the fields under this vendor's names; ``fields`` is a dict of our own and may be changed."""
+        """
+        Return the fields under this vendor's names; ``fields`` is a dict of our own and may be changed.
+
+        What becomes of a field depends on which fields there are, not on their values.
+        """
         ...
 
     def envelope(self, write_key: str, sent_at: str) -> Envelope:

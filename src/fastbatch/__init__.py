@@ -1,0 +1,62 @@
+"""A fast event client for Segment- and RudderStack-compatible endpoints, in which no event is lost without a word."""
+
+from fastbatch.client import Client
+from fastbatch.config import Config
+from fastbatch.core import BACKEND
+from fastbatch.errors import (
+    ClosedError,
+    ConfigError,
+    DeliveryError,
+    FastbatchError,
+    FieldError,
+    MessageTooLargeError,
+    QueueFullError,
+    TransportError,
+    UnserializableError,
+)
+from fastbatch.messages import (
+    Alias,
+    Context,
+    Group,
+    Identify,
+    Integrations,
+    Page,
+    Product,
+    Properties,
+    Screen,
+    Track,
+    Traits,
+)
+from fastbatch.pipeline.ledger import FlushResult, Stats
+from fastbatch.typing import DeliveryReport
+from fastbatch.version import VERSION as __version__  # noqa: N811 the name that tools look for
+
+__all__ = [
+    "BACKEND",
+    "Alias",
+    "Client",
+    "ClosedError",
+    "Config",
+    "ConfigError",
+    "Context",
+    "DeliveryError",
+    "DeliveryReport",
+    "FastbatchError",
+    "FieldError",
+    "FlushResult",
+    "Group",
+    "Identify",
+    "Integrations",
+    "MessageTooLargeError",
+    "Page",
+    "Product",
+    "Properties",
+    "QueueFullError",
+    "Screen",
+    "Stats",
+    "Track",
+    "Traits",
+    "TransportError",
+    "UnserializableError",
+    "__version__",
+]

@@ -1,0 +1,362 @@
+"""The client: what a program reports its events to."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from fastbatch import dialects
+from fastbatch.calls import Calls
+from fastbatch.config import Config, Settings, settings_from_environment
+from fastbatch.core.interface import Code, message_length
+from fastbatch.errors import (
+    ClosedError,
+    ConfigError,
+    FieldError,
+    MessageTooLargeError,
+    QueueFullError,
+    UnserializableError,
+)
+from fastbatch.fastjson import loads
+from fastbatch.messages import Track
+from fastbatch.messages.checks import Id
+from fastbatch.pipeline import lifecycle
+from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode
+from fastbatch.pipeline.engine import Engine
+from fastbatch.pipeline.lane import Lane
+from fastbatch.pipeline.ledger import FlushResult, Stats
+from fastbatch.transports.http import HttpTransport
+from fastbatch.typing import Constants, Message, Stamp, Template
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+__all__ = ["Client"]
+
+_STAMPED = frozenset({"messageId", "timestamp", "context", "integrations", "anonymousId"})
+"""Fields that a dialect supplies where the caller does not."""
+
+_FAST_TRACK = {"userId": "u", "event": "e", "properties": {}}
+_COERCE, _OPTIONS = DUMPS_ARGUMENTS
+_WAKE = int(Code.WAKE)
+
+
+class Client(Calls):
+    """
+    Takes events and delivers them in batches, in the background.
+
+    Every event has exactly one outcome, which `stats` counts. Nothing here does I/O or blocks, except `flush`, `close`,
+    and what ``on_full="block"`` and ``sync_mode`` ask for.
+
+    Args:
+        write_key: The source's key. It is sent to the endpoint and shown nowhere.
+        **settings: See `Config`.
+
+    Raises:
+        ConfigError: Names the setting, its value and what is allowed.
+
+    Thread safety:
+        Any thread, any method. After a fork the child starts empty; what was queued stays the parent's.
+    """
+
+    def __init__(self, write_key: str, **settings: Unpack[Settings]) -> None:
+        config = Config.from_settings(settings)
+        self._dialect = dialects.resolve(config.dialect)
+        self._config = config.with_limits(self._dialect.limits)
+        self._write_key = _checked_key(write_key)
+        self._constants = Constants(
+            _plain(config.default_context or {}, "default_context"),
+            None if config.integrations is None else _plain(config.integrations, "integrations"),
+        )
+        self._transport = config.transport or HttpTransport(
+            config.proxy, config.ca_file, config.ssl_context, pool_size=config.senders
+        )
+        self._is_closed = False
+        self._bind()
+        lifecycle.renew_after_fork(self)
+
+    @classmethod
+    def from_env(cls, write_key: str | None = None, **settings: Unpack[Settings]) -> Self:
+        """
+        Return a client whose settings come from the environment: ``FASTBATCH_<NAME>``.
+
+        Args:
+            write_key: ``FASTBATCH_WRITE_KEY`` unless given.
+            **settings: Win over the environment.
+
+        Raises:
+            ConfigError: Also when a variable cannot be read as what its setting is.
+        """
+        key = os.environ.get("FASTBATCH_WRITE_KEY", "") if write_key is None else write_key
+        return cls(key, **{**settings_from_environment(), **settings})
+
+    def _bind(self) -> None:
+        """Make a new, empty engine, and what the shorthands keep of it."""
+        engine = Engine(self._config, self._dialect, self._write_key, self._transport)
+        self._engine = engine
+        self._lanes = engine.lanes
+        self._first_lane = engine.lanes[0]
+        self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
+        self._numbers: dict[Template, int] = {}
+        self._templates_lock = threading.RLock()
+        self._push = self._first_lane.core.push
+        self._track_entry = self._fast_track_entry()
+        # A client that is forgotten without being closed still delivers what it took.
+        self._finalizer = weakref.finalize(self, engine.begin_closing)
+        self._finalizer.atexit = False
+
+    def _fast_track_entry(self) -> Any:
+        """
+        Return the core's entry for the commonest call, `track` with just a user, a name and properties; None where that
+        call is not the commonest: it needs orjson, one lane, the system's clock, and a dialect that takes the fields as
+        they are.
+        """
+        config = self._config
+        is_plain = not (config.disabled or config.sync_mode or config.ordering) and config.clock is time.time_ns
+        if dumps is None or not is_plain:
+            return None
+        if self._dialect.fields("track", dict(_FAST_TRACK), self._constants) != _FAST_TRACK:
+            return None
+        template = self._dialect.template("track", frozenset(_FAST_TRACK), self._constants)
+        place = template.index(Stamp.FIELDS)
+        values = (b'"userId":', Stamp.VALUE, b',"event":', Stamp.VALUE, b',"properties":', Stamp.VALUE)
+        _, entries = self._engine.add_template((*template[:place], *values, *template[place + 1 :]))
+        return entries[0]
+
+    # Events.
+
+    def track(  # noqa: PLR0913, PLR0917 the Python peers' arguments
+        self,
+        user_id: Id | None = None,
+        event: str | None = None,
+        properties: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | None = None,
+        anonymous_id: Id | None = None,
+        integrations: Mapping[str, Any] | None = None,
+        message_id: str | None = None,
+    ) -> bool:
+        """
+        Report that a user did something.
+
+        Returns and raises as `enqueue` does; the arguments are those of `Track`.
+        """
+        # The commonest call, at the cost of little more than the encoding. What is not common about it, an empty id or
+        # a full queue, is found out on the way and left to `enqueue`.
+        if (
+            type(user_id) is str
+            and type(event) is str
+            and isinstance(properties, dict)
+            and context is None
+            and timestamp is None
+            and anonymous_id is None
+            and integrations is None
+            and message_id is None
+            and (entry := self._track_entry) is not None
+        ):
+            try:
+                code = self._push(entry, dumps((user_id, event, properties), _COERCE, _OPTIONS))  # type: ignore[misc]
+            except TypeError:
+                code = Code.ARGUMENT
+            if not code:
+                return True
+            if code == _WAKE:
+                self._engine.wake(self._first_lane)
+                return True
+        return self.enqueue(
+            Track(
+                user_id=user_id,
+                event=event,
+                properties=properties,
+                context=context,
+                timestamp=timestamp,
+                anonymous_id=anonymous_id,
+                integrations=integrations,
+                message_id=message_id,
+            )
+        )
+
+    def enqueue(self, message: Message) -> bool:
+        """
+        Take a message for delivery.
+
+        It is encoded before this returns; the caller's objects are neither kept nor changed.
+
+        Args:
+            message: `Track`, `Identify`, `Page`, `Screen`, `Group`, `Alias`, or what follows the `Message` Protocol.
+
+        Returns:
+            True when it was accepted, False when it was refused; `stats` counts the cause.
+
+        Raises:
+            FieldError: A field is missing or not allowed, or has no JSON form.
+            MessageTooLargeError: The encoded message exceeds ``max_message_bytes``, or what a batch can hold.
+            ClosedError: After `close`.
+            QueueFullError: With ``on_full="raise"``.
+        """
+        if self._config.disabled:
+            self._engine.ledger.refuse("disabled")
+            return False
+        if self._is_closed:
+            self._refuse_closed()
+        try:
+            kind, fields = message.kind, message.fields()
+            lane = self._lane_of(fields)
+            number, template = self._template(kind, frozenset(fields))
+            data = encode(self._dialect.fields(kind, fields, self._constants), kind)
+        except UnserializableError as error:
+            self._refuse("unserializable", f"{error.kind}.{error.field}")
+            raise
+        except FieldError as error:
+            self._refuse("invalid", f"{error.kind}.{error.field}")
+            raise
+        except AttributeError:
+            if hasattr(message, "kind") and hasattr(message, "fields"):
+                raise
+            raise FieldError("Client", "enqueue", type(message), "a message, such as Track") from None
+        return self._append(message, lane, number, template, data)
+
+    def _lane_of(self, fields: dict[str, Any]) -> int:
+        if len(self._lanes) == 1:
+            return 0
+        return hash(fields.get("userId") or fields.get("anonymousId")) % len(self._lanes)
+
+    def _template(self, kind: str, given: frozenset[str]) -> tuple[int, Template]:
+        """Return the template for a message of this kind with these fields, and its number in every core."""
+        key = kind, given & _STAMPED
+        known = self._templates.get(key)
+        if known is not None:
+            return known
+        with self._templates_lock:
+            template = self._dialect.template(kind, key[1], self._constants)
+            number = self._numbers.get(template)
+            if number is None:
+                number, _ = self._engine.add_template(template)
+                self._numbers[template] = number
+            self._templates[key] = number, template
+            return number, template
+
+    def _append(self, message: Message, lane_number: int, number: int, template: Template, data: bytes) -> bool:
+        lane = self._lanes[lane_number]
+        deadline = time.monotonic() + self._config.block_timeout if self._config.on_full == "block" else 0.0
+        while (code := lane.core.append(number, data, self._config.clock())) < 0:
+            if code == Code.FULL:
+                if not self._make_room(lane, deadline):
+                    return False
+            elif code == Code.FORKED:
+                # A fork that Python did not see, such as uWSGI's.
+                self.after_fork_in_child()
+                return self.enqueue(message)
+            elif code == Code.TOO_LARGE:
+                self._refuse("too_large")
+                raise MessageTooLargeError(message_length(template, len(data)), self._engine.max_message_bytes)
+            elif code == Code.CLOSED:
+                self._refuse_closed()
+            else:
+                self._refuse("invalid")
+                raise FieldError(message.kind, "fields", data, "an object that is not empty")
+        if code == Code.WAKE:
+            self._engine.wake(lane)
+        if self._config.sync_mode:
+            self._engine.send_now()
+        return True
+
+    def _make_room(self, lane: Lane, deadline: float) -> bool:
+        """Act on a full queue: True when the message may be offered again, False when it is refused."""
+        on_full = self._config.on_full
+        if on_full == "drop_oldest" and self._engine.evict(lane):
+            return True
+        if on_full == "block" and self._engine.wait_for_room(deadline):
+            return True
+        self._refuse("queue_full")
+        if on_full == "raise":
+            raise QueueFullError(self._config.max_queue_bytes)
+        return False
+
+    def _refuse(self, cause: str, detail: str = "") -> None:
+        self._engine.ledger.refuse(cause)
+        self._engine.notices.tell("refused", cause, 1, detail)
+
+    def _refuse_closed(self) -> NoReturn:
+        self._refuse("closed")
+        raise ClosedError
+
+    # Lifecycle.
+
+    def flush(self, timeout: float | None = 10.0) -> FlushResult:
+        """
+        Send what is queued without waiting for batches to fill, and wait for the outcome of all accepted so far.
+
+        Events accepted while it waits are not waited for.
+
+        Args:
+            timeout: Seconds; None waits as long as it takes.
+        """
+        return self._engine.flush(_checked_timeout(timeout))
+
+    def close(self, timeout: float | None = 10.0) -> FlushResult:
+        """
+        Refuse further events, `flush`, and stop. What has no outcome by then is dropped and counted.
+
+        Closing twice does no harm.
+
+        Args:
+            timeout: Seconds; None waits as long as it takes.
+        """
+        timeout = _checked_timeout(timeout)
+        self._is_closed = True
+        self._track_entry = None
+        self._finalizer.detach()
+        return self._engine.close(timeout)
+
+    def stats(self) -> Stats:
+        """Return the account of all events so far."""
+        return self._engine.stats()
+
+    def after_fork_in_child(self) -> None:
+        """Start anew and empty in a forked child. Python's own forks call it; after others the first event does."""
+        self._finalizer.detach()
+        self._bind()
+        if self._is_closed:
+            self._track_entry = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        endpoint = self._config.endpoint or self._dialect.endpoint
+        return f"<fastbatch.Client {self._dialect.name} {endpoint}{' closed' if self._is_closed else ''}>"
+
+
+def _checked_key(write_key: object) -> str:
+    if not isinstance(write_key, str) or not write_key or not write_key.isprintable() or not write_key.isascii():
+        raise ConfigError("write_key", "<hidden>", "printable ASCII text that is not empty")
+    return write_key
+
+
+def _checked_timeout(timeout: object) -> float | None:
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
+        raise ConfigError("timeout", timeout, "a number of seconds, zero or more, or None")
+    return min(float(timeout), threading.TIMEOUT_MAX / 2)
+
+
+def _plain(value: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a constant as plain JSON values, which the client then owns."""
+    try:
+        plain: dict[str, Any] = loads(encode({name: dict(value)}, "Config"))[name]
+    except FieldError as error:
+        raise ConfigError(name, value, f"a mapping of values that have a JSON form ({error})") from None
+    return plain

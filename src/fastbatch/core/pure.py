@@ -1,0 +1,228 @@
+"""
+The core in Python: the readable model of the native one, and what runs where that could not be built.
+
+The same interface, the same bytes, the same byte budget; a lock where the native core has none.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from fastbatch.core.interface import Batch, Code, Snapshot, message_length, record_span
+from fastbatch.typing import Envelope, Stamp, Template
+
+__all__ = ["PureCore", "rfc3339", "uuid7"]
+
+_MASK_62 = (1 << 62) - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+MAX_VALUES = 4
+ANONYMOUS_SEED = 1 << 61
+"""An anonymous id takes its random bits from sequences half of their space away: it never equals a message id."""
+
+
+def random_62(seed: int, sequence: int) -> int:
+    """Return the random bits of an id: a bijection of 62 bits, as in ``csrc/fb_stamp.c``."""
+    x = (seed + sequence) & _MASK_62
+    x ^= x >> 30
+    x = (x * 0xBF58476D1CE4E5B9) & _MASK_62
+    x ^= x >> 27
+    x = (x * 0x94D049BB133111EB) & _MASK_62
+    return x ^ (x >> 31)
+
+
+def uuid7(now_ns: int, random: int) -> str:
+    """Return a UUIDv7 (RFC 9562): milliseconds, 12 bits of the millisecond's fraction, 62 random bits."""
+    ms, rest = divmod(now_ns, 1_000_000)
+    digits = f"{ms & 0xFFFFFFFFFFFF:012x}{0x7000 | rest * 4096 // 1_000_000:04x}{1 << 63 | random:016x}"
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def rfc3339(now_ns: int, digits: int) -> str:
+    """Return a time in UTC with 3 or 6 digits of a second: ``2026-11-21T10:09:52.945Z``."""
+    moment = _EPOCH + timedelta(microseconds=now_ns // 1000)
+    text = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}"
+    return (text if digits == 6 else text[:-3]) + "Z"
+
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)+",', re.DOTALL)
+
+
+def _split(fields: bytes, values: int) -> list[bytes] | None:
+    """Return what the caller gave for the fields or the values of a template; None when it is something else."""
+    if len(fields) < 3 or fields[:1] != (b"[" if values else b"{"):
+        return None
+    elements, start, end = [], 1, len(fields) - 1
+    for _ in range(values - 1):
+        match = _STRING.match(fields, start, end)
+        if match is None:
+            return None
+        elements.append(fields[start : match.end() - 1])
+        start = match.end()
+    if values and fields[start : start + 1] != b"{":
+        return None
+    return [*elements, fields[start:end]]
+
+
+class _Record(NamedTuple):
+    sequence: int
+    time_ns: int
+    message: bytes
+
+
+class PureScratch:
+    """A sender's memory; here a body is a new object each time."""
+
+    def __init__(self) -> None:
+        self.body = memoryview(b"")
+
+
+class PureCore:
+    """See `fastbatch.core.interface.Core`."""
+
+    def __init__(self, max_queue_bytes: int, max_message_bytes: int, seed: int) -> None:
+        self.push = _push
+        self._max_queue_bytes = max_queue_bytes
+        self._max_message_bytes = max_message_bytes
+        self._seed = seed
+        self._templates: list[Template] = []
+        # Reentrant: a signal handler or a destructor may push while this thread is inside.
+        self._lock = threading.RLock()
+        self._pending: deque[_Record] = deque()
+        self._pending_bytes = 0
+        self._used_bytes = 0
+        self._accepted = 0
+        self._is_closed = False
+        self._wake_at: tuple[int, int] | None = None
+
+    def add_template(self, template: Template) -> int:
+        fields, values = template.count(Stamp.FIELDS), template.count(Stamp.VALUE)
+        if (fields, values) != (1, 0) and not (fields == 0 and 1 <= values <= MAX_VALUES):
+            raise ValueError("a size is out of range, or a template is malformed")
+        self._templates.append(template)
+        return len(self._templates) - 1
+
+    def entry(self, template_number: int) -> tuple[PureCore, int]:
+        return self, template_number
+
+    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
+        template = self._templates[template_number]
+        given = _split(fields, template.count(Stamp.VALUE))
+        if given is None or now_ns < 0:
+            return Code.ARGUMENT
+        size = message_length(template, len(fields))
+        span = record_span(size)
+        with self._lock:
+            if self._is_closed:
+                return Code.CLOSED
+            if size > self._max_message_bytes:
+                return Code.TOO_LARGE
+            if self._used_bytes + span > self._max_queue_bytes:
+                return Code.FULL
+            sequence = self._accepted
+            self._accepted += 1
+            self._used_bytes += span
+            self._pending_bytes += span
+            self._pending.append(_Record(sequence, now_ns, self._compose(template, given, sequence, now_ns)))
+            return Code.WAKE if self._takes_mark() else Code.OK
+
+    def _compose(self, template: Template, given: list[bytes], sequence: int, now_ns: int) -> bytes:
+        remaining = iter(given)
+        parts = []
+        for part in template:
+            if isinstance(part, bytes):
+                parts.append(part)
+            elif part is Stamp.FIELDS or part is Stamp.VALUE:
+                parts.append(next(remaining))
+            else:
+                parts.append(self._stamp(part, sequence, now_ns).encode())
+        return b"".join(parts)
+
+    def _stamp(self, stamp: Stamp, sequence: int, now_ns: int) -> str:
+        if stamp is Stamp.MESSAGE_ID:
+            return uuid7(now_ns, random_62(self._seed, sequence))
+        if stamp is Stamp.ANONYMOUS_ID:
+            return uuid7(now_ns, random_62(self._seed + ANONYMOUS_SEED, sequence))
+        return rfc3339(now_ns, 3 if stamp is Stamp.TIMESTAMP_MS else 6)
+
+    def scratch(self, max_messages: int, max_bytes: int) -> PureScratch:  # noqa: ARG002 the native core needs them
+        return PureScratch()
+
+    def take(self, scratch: PureScratch, max_messages: int, max_bytes: int, envelope: Envelope | None) -> Batch | None:
+        with self._lock:
+            count = self._count_that_fits(max_messages, max_bytes, envelope)
+            records = [self._pending.popleft() for _ in range(count)]
+            self._pending_bytes -= sum(record_span(len(record.message)) for record in records)
+        if not records:
+            return None
+        batch = Batch(records, range(records[0].sequence, records[-1].sequence + 1), records[0].time_ns)
+        if envelope is not None:
+            self.frame(scratch, batch, max_bytes, envelope)
+        return batch
+
+    def _count_that_fits(self, max_messages: int, max_bytes: int, envelope: Envelope | None) -> int:
+        if envelope is None:
+            return min(max_messages, len(self._pending))
+        length = len(envelope.head) + len(envelope.tail)
+        count = 0
+        for record in self._pending:
+            length += (count > 0) + len(envelope.message_head) + len(record.message) - 1
+            if count == max_messages or length > max_bytes:
+                break
+            count += 1
+        if count == 0 and self._pending:
+            raise ValueError("the messages do not fit into the byte limit of a batch")
+        return count
+
+    def frame(self, scratch: PureScratch, batch: Batch, max_bytes: int, envelope: Envelope) -> None:
+        messages = b",".join(envelope.message_head + record.message[1:] for record in batch.refs)
+        body = envelope.head + messages + envelope.tail
+        if len(body) > max_bytes:
+            raise ValueError("the messages do not fit into the byte limit of a batch")
+        scratch.body = memoryview(body)
+
+    def read(self, batch: Batch) -> list[bytes]:
+        return [record.message for record in batch.refs]
+
+    def select(self, batch: Batch, positions: Sequence[int]) -> Batch:
+        records = [batch.refs[position] for position in positions]
+        return Batch(records, [record.sequence for record in records], batch.oldest_ns)
+
+    def acknowledge(self, batch: Batch) -> None:
+        with self._lock:
+            self._used_bytes -= sum(record_span(len(record.message)) for record in batch.refs)
+
+    def arm(self, messages: int, size: int) -> bool:
+        with self._lock:
+            self._wake_at = (messages, size)
+            return self._takes_mark()
+
+    def _takes_mark(self) -> bool:
+        if self._wake_at is None:
+            return False
+        messages, size = self._wake_at
+        if len(self._pending) < messages and self._pending_bytes < size:
+            return False
+        self._wake_at = None
+        return True
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+
+    def snapshot(self) -> Snapshot:
+        with self._lock:
+            oldest_ns = self._pending[0].time_ns if self._pending else 0
+            taken = self._accepted - len(self._pending)
+            return Snapshot(self._accepted, taken, self._used_bytes, self._pending_bytes, oldest_ns)
+
+
+def _push(entry: tuple[PureCore, int], fields: bytes) -> int:
+    core, template_number = entry
+    return core.append(template_number, fields, time.time_ns())

@@ -1,0 +1,42 @@
+"""What someone belongs to, and what is known of that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from fastbatch.messages.checks import Id, put_any_id, put_common, put_id, put_mapping
+
+__all__ = ["Group"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Group:
+    """
+    A user's group and its traits: ``group_id`` and one of the ids are required.
+
+    Shape:
+        ``{"groupId": "g1", "userId": "u1", "traits": {"employees": 12}}``
+    """
+
+    kind: ClassVar[str] = "group"
+
+    user_id: Id | None = None
+    anonymous_id: Id | None = None
+    group_id: Id | None = None
+    traits: Mapping[str, Any] | None = None
+    context: Mapping[str, Any] | None = None
+    integrations: Mapping[str, Any] | None = None
+    timestamp: datetime | str | None = None
+    message_id: str | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """Return what was given, checked, under the names of the wire; raises `FieldError`."""
+        fields: dict[str, Any] = {}
+        put_id(fields, self, "group_id")
+        put_any_id(fields, self)
+        put_mapping(fields, self, "traits")
+        put_common(fields, self)
+        return fields

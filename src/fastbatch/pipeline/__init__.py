@@ -1,0 +1,1 @@
+"""From an encoded message in a core to its one known outcome."""

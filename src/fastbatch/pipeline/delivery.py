@@ -1,0 +1,63 @@
+"""The end of a shipment: its outcome is counted, reported and logged, and its space in the queue given back."""
+
+from __future__ import annotations
+
+import time
+
+from fastbatch.pipeline.lane import Lane
+from fastbatch.pipeline.ledger import Ledger
+from fastbatch.pipeline.notices import Notices
+from fastbatch.pipeline.reporter import Reporter
+from fastbatch.pipeline.shipment import Shipment
+from fastbatch.typing import DeliveryReport
+
+__all__ = ["Delivery"]
+
+
+class Delivery:
+    """Settles shipments; each once, whoever comes first."""
+
+    def __init__(self, ledger: Ledger, reporter: Reporter, notices: Notices) -> None:
+        self._ledger = ledger
+        self._reporter = reporter
+        self._notices = notices
+
+    def settle(self, lane: Lane, shipment: Shipment, cause: str, status: int | None = None, detail: str = "") -> None:
+        """
+        Give a shipment its outcome.
+
+        Args:
+            lane: Where it came from.
+            shipment: What is settled; nothing happens when it was settled before.
+            cause: The drop cause, empty when it was delivered.
+            status: HTTP status of the last response.
+            detail: What went wrong, cut short.
+        """
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return
+            shipment.is_settled = True
+        batch = shipment.batch
+        messages = lane.core.read(batch) if self._reporter.wants_messages else []
+        lane.core.acknowledge(batch)
+        self._reporter.report(_report(shipment, cause, status, detail), messages)
+        with self._ledger.lock:
+            lane.settled(shipment)
+            self._ledger.settle(len(batch), cause)
+        if cause:
+            self._notices.tell("dropped", cause, len(batch), detail)
+
+
+def _report(shipment: Shipment, cause: str, status: int | None, detail: str) -> DeliveryReport:
+    is_tried = shipment.attempts > 0
+    return DeliveryReport(
+        delivered=not cause,
+        cause=cause,
+        messages=len(shipment.batch),
+        attempts=shipment.attempts,
+        status=status,
+        detail=detail,
+        body_bytes=shipment.body_bytes,
+        sent_bytes=shipment.sent_bytes,
+        seconds=time.monotonic() - shipment.first_attempt_at if is_tried else 0.0,
+    )

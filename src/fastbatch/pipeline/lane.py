@@ -1,0 +1,231 @@
+"""
+A lane: one core, the batches that were taken from it, and the choice of what is sent next.
+
+Senders call `next`, one of them at a time (the turn); the others are sending, or wait for the turn. Who has the turn
+sleeps until a batch is worth sending: enough messages or bytes, the interval passed, a flush waits, or a retry is due.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import threading
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+
+from fastbatch.config import Config
+from fastbatch.core import Core
+from fastbatch.core.interface import Scratch
+from fastbatch.pipeline.ledger import Ledger
+from fastbatch.pipeline.shipment import Shipment
+from fastbatch.pipeline.wakeup import Wakeup
+from fastbatch.typing import Envelope
+
+__all__ = ["Lane"]
+
+LONGEST_SLEEP = 60.0
+"""Nothing is known that would go wrong without it; a sleep without end is never right."""
+
+COMMIT_WAIT = 0.001
+"""A record that is claimed and not committed becomes readable within microseconds, unless its thread was preempted."""
+
+
+class Lane:
+    """
+    Args:
+        core: The queue; the lane alone takes from it.
+        config: Complete settings.
+        ledger: The client's account.
+        envelope: Returns the envelope of a body that is sent now.
+        is_ordered: True when a batch may only be sent after all batches before it have their outcome.
+    """
+
+    def __init__(
+        self, core: Core, config: Config, ledger: Ledger, envelope: Callable[[], Envelope], *, is_ordered: bool
+    ) -> None:
+        limits = config.limits
+        self.core = core
+        self.wakeup = Wakeup()
+        self.outstanding: set[Shipment] = set()
+        self._batch_size = limits.batch_size
+        self._max_batch_bytes = limits.max_batch_bytes
+        # A queue shorter than a batch must not wait for one that it can never hold.
+        self._worthwhile_bytes = min(limits.max_batch_bytes, config.max_queue_bytes // 2)
+        self._interval = config.interval
+        self._clock = config.clock
+        self._ledger = ledger
+        self._envelope = envelope
+        self._is_ordered = is_ordered
+        self._turn = threading.Lock()
+        self._retries: list[tuple[float, int, float, Shipment]] = []
+        self._ties: Iterator[int] = itertools.count()
+        self._prefers_retries = True
+        self._flush_to = 0
+        self._noticed_at: float | None = None
+        self._is_closing = False
+        self._is_stopped = False
+        core.arm(1, 1)
+
+    # What senders ask.
+
+    def scratch(self) -> Scratch:
+        """Return memory for a sender of this lane."""
+        return self.core.scratch(self._batch_size, self._max_batch_bytes)
+
+    def next(self, scratch: Scratch, *, until_idle: bool = False, deadline: float | None = None) -> Shipment | None:
+        """
+        Wait for the next thing to send.
+
+        Args:
+            scratch: Where a new batch is framed.
+            until_idle: Return None as soon as everything has its outcome, instead of waiting for more.
+            deadline: Monotonic time at which to give up and return None.
+
+        Returns:
+            None when the sender should stop.
+        """
+        with self._turn:
+            while not self._is_stopped:
+                shipment = self._choose(scratch)
+                if shipment is not None:
+                    return shipment
+                if (self._is_closing or until_idle) and self._is_idle():
+                    break
+                pause = self._pause()
+                if deadline is not None:
+                    pause = min(pause, deadline - time.monotonic())
+                    if pause <= 0:
+                        break
+                self.wakeup.wait(pause)
+        # Whoever takes the turn next finds out for itself.
+        self.wakeup.set()
+        return None
+
+    def retry(self, shipment: Shipment, wait: float) -> None:
+        """Offer a shipment again after ``wait`` seconds."""
+        due = time.monotonic() + wait
+        with self._ledger.lock:
+            order = shipment.batch.sequences[0] if self._is_ordered else due
+            heapq.heappush(self._retries, (order, next(self._ties), due, shipment))
+        self.wakeup.set()
+
+    def replace(self, shipment: Shipment, parts: list[Shipment]) -> None:
+        """Offer the parts of a shipment instead of the whole, at once."""
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return
+            self.outstanding.discard(shipment)
+            self.outstanding.update(parts)
+            for part in parts:
+                self.retry(part, 0.0)
+
+    def settled(self, shipment: Shipment) -> None:
+        """Forget a shipment that has its outcome. The ledger's lock is held."""
+        self.outstanding.discard(shipment)
+        if self._is_closing:
+            self.wakeup.set()
+
+    # What the client asks.
+
+    def flush_up_to(self, sequence: int) -> None:
+        """Send what is queued below this sequence without waiting for batches to fill."""
+        with self._ledger.lock:
+            self._flush_to = max(self._flush_to, sequence)
+        self.wakeup.set()
+
+    def pending_below(self, sequence: int) -> int:
+        """Return how many messages below this sequence have no outcome. The ledger's lock is held."""
+        untaken = max(0, sequence - self.core.snapshot().taken)
+        return untaken + sum(bisect_left(shipment.batch.sequences, sequence) for shipment in self.outstanding)
+
+    def begin_closing(self) -> None:
+        """Take no more messages, send what there is, and let the senders go."""
+        self.core.close()
+        self._is_closing = True
+        self.flush_up_to(self.core.snapshot().accepted)
+
+    def stop(self) -> list[Shipment]:
+        """Let the senders go now; returns what is left, to be settled."""
+        self._is_stopped = True
+        self.wakeup.set()
+        with self._ledger.lock:
+            while self.take_unframed(10_000) is not None:
+                pass
+            return list(self.outstanding)
+
+    def take_unframed(self, most: int) -> Shipment | None:
+        """Take the oldest messages without framing them, in order to settle them."""
+        with self._ledger.lock:
+            batch = self.core.take(self.core.scratch(most, 0), most, 0, None)
+            if batch is None:
+                return None
+            shipment = Shipment(batch)
+            self.outstanding.add(shipment)
+            self._ledger.in_flight += len(batch)
+            return shipment
+
+    # The choice, made by whoever has the turn.
+
+    def _choose(self, scratch: Scratch) -> Shipment | None:
+        if self._is_ordered:
+            # While a batch waits for its retry, no later one may pass it.
+            return self._due_retry() if self._retries else self._fresh(scratch)
+        self._prefers_retries = not self._prefers_retries
+        if self._prefers_retries:
+            return self._due_retry() or self._fresh(scratch)
+        return self._fresh(scratch) or self._due_retry()
+
+    def _due_retry(self) -> Shipment | None:
+        with self._ledger.lock:
+            if not self._retries or self._retries[0][2] > time.monotonic():
+                return None
+            return heapq.heappop(self._retries)[3]
+
+    def _fresh(self, scratch: Scratch) -> Shipment | None:
+        if not self._is_worth_taking():
+            return None
+        with self._ledger.lock:
+            batch = self.core.take(scratch, self._batch_size, self._max_batch_bytes, self._envelope())
+            if batch is None:
+                return None
+            self._noticed_at = None
+            shipment = Shipment(batch, is_framed=True)
+            self.outstanding.add(shipment)
+            self._ledger.in_flight += len(batch)
+            return shipment
+
+    def _is_worth_taking(self) -> bool:
+        if self.core.arm(self._batch_size, self._worthwhile_bytes):
+            return True
+        queue = self.core.snapshot()
+        if queue.taken == queue.accepted:
+            self._noticed_at = None
+            # The first message wakes us, and the interval begins.
+            return self.core.arm(1, 1)
+        if queue.taken < self._flush_to:
+            return True
+        now = time.monotonic()
+        if self._noticed_at is None:
+            self._noticed_at = now
+        # Two clocks: the wall clock knows how old the oldest message is, but may be set back.
+        age = (self._clock() - queue.oldest_ns) / 1e9 if queue.oldest_ns else 0.0
+        return age >= self._interval or now - self._noticed_at >= self._interval
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        pauses = [LONGEST_SLEEP]
+        if self._noticed_at is not None:
+            pauses.append(self._noticed_at + self._interval - now)
+        with self._ledger.lock:
+            if self._retries:
+                pauses.append(self._retries[0][2] - now)
+        queue = self.core.snapshot()
+        if queue.taken < queue.accepted and (queue.oldest_ns == 0 or queue.taken < self._flush_to):
+            pauses.append(COMMIT_WAIT)
+        return max(0.0, min(pauses))
+
+    def _is_idle(self) -> bool:
+        with self._ledger.lock:
+            queue = self.core.snapshot()
+            return queue.taken == queue.accepted and not self.outstanding

@@ -1,0 +1,79 @@
+"""One HTTP attempt: a framed body in, the dialect's verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fastbatch.config import Config
+from fastbatch.errors import TransportError
+from fastbatch.pipeline.compress import Compressor
+from fastbatch.typing import Dialect, Request, Response, Transport, Verdict
+
+__all__ = ["Answer", "Post"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """
+    What came of an attempt.
+
+    Args:
+        verdict: What it means.
+        status: HTTP status, None when there was no response.
+        is_ambiguous: True when there was no response, and the server may have the whole request.
+        sent_bytes: Length of the body as sent.
+    """
+
+    verdict: Verdict
+    status: int | None
+    is_ambiguous: bool
+    sent_bytes: int
+
+
+class Post:
+    """Where batches go and how: URL, headers, compression, transport."""
+
+    def __init__(
+        self, config: Config, dialect: Dialect, write_key: str, transport: Transport, compressor: Compressor
+    ) -> None:
+        self._endpoint = config.endpoint or dialect.endpoint
+        self._dialect = dialect
+        self._transport = transport
+        self._compressor = compressor
+        self._timeout = config.request_timeout
+        self._url = dialect.url(self._endpoint)
+        self._headers = {**dialect.headers(write_key), **(config.headers or {})}
+        self._batch_headers = dict(self._headers)
+        if compressor.encoding is not None:
+            self._batch_headers["Content-Encoding"] = compressor.encoding
+
+    def send(self, body: memoryview, route_headers: Mapping[str, str]) -> Answer:
+        """Make one attempt. Never raises: whatever a transport or a dialect of a third party does is an answer."""
+        payload = self._compressor(body)
+        headers = {**self._batch_headers, **route_headers} if route_headers else self._batch_headers
+        try:
+            response = self._transport.send(Request("POST", self._url, headers, payload), self._timeout)
+        except TransportError as error:
+            return Answer(Verdict("retry", detail=str(error)), None, error.possibly_delivered, len(payload))
+        except Exception as error:  # noqa: BLE001 a third party's transport may raise anything
+            detail = f"the transport raised {type(error).__name__}"
+            return Answer(Verdict("retry", detail=detail), None, True, len(payload))
+        return Answer(self._judge(response), response.status, False, len(payload))
+
+    def _judge(self, response: Response) -> Verdict:
+        try:
+            return self._dialect.verdict(response)
+        except Exception as error:  # noqa: BLE001 a third party's dialect may raise anything
+            return Verdict("drop", "rejected", detail=f"the dialect raised {type(error).__name__} on the answer")
+
+    def ask(self, method: str, url: str) -> Response:
+        """Make a request of the dialect's own, such as a question about routes."""
+        return self._transport.send(Request(method, url, self._headers, b""), self._timeout)
+
+    def reroute(self) -> None:
+        """Let the dialect bring its routes up to date; never raises."""
+        try:
+            self._dialect.reroute(self.ask, self._endpoint)
+        except Exception:  # noqa: BLE001 then the old routes stay, and the batch is tried again with them
+            return

@@ -1,0 +1,1 @@
+"""Ways to carry a request to a server; `http` is the usual one."""
