@@ -5,6 +5,7 @@
  *
  *   label      object          written by  what the edge carries
  *   R/A_REFUND released_bytes  consumer    nothing but the number: room in the budget
+ *   R/A_COUNT  template_count  any         the templates that are counted
  *   S_SLEEP    waiting         consumer    "wake me": ordered against the claims (fb_segment.c, fb_ring.c)
  */
 #include "fastbatch.h"
@@ -33,7 +34,7 @@ struct fb_core {
     uint32_t max_message_bytes;
     uint64_t seed;
     uint32_t *guard; /* on a page that a fork wipes: GUARD_ALIVE only in the process that made the core */
-    uint32_t template_count;
+    _Atomic uint32_t template_count;
     struct fb_template *templates[MAX_TEMPLATES];
     struct fb_entry entries[MAX_TEMPLATES];
 
@@ -64,6 +65,7 @@ init(struct fb_core *core)
     if (core->guard == NULL)
         return FB_ERR_NO_MEMORY;
     *core->guard = GUARD_ALIVE;
+    atomic_init(&core->template_count, 0);
     atomic_init(&core->charged_bytes, 0);
     atomic_init(&core->released_bytes, 0);
     atomic_init(&core->waiting, false);
@@ -102,64 +104,64 @@ fb_core_free(struct fb_core *core)
         return;
     fb_ring_destroy(&core->ring);
     fb_map_free(core->guard, GUARD_BYTES);
-    for (uint32_t i = 0; i < core->template_count; i++)
+    for (uint32_t i = 0; i < MAX_TEMPLATES; i++)
         fb_template_free(core->templates[i]);
     fb_free(core);
+}
+
+static bool
+is_template(struct fb_core *core, int template_number)
+{
+    /* A_COUNT: templates are added while others are in use, and what is counted is there. */
+    return template_number >= 0 &&
+           (uint32_t)template_number < atomic_load_explicit(&core->template_count, memory_order_acquire);
 }
 
 int
 fb_core_add_template(struct fb_core *core, const struct fb_part *parts, uint32_t count)
 {
-    int result;
+    /* Relaxed: only we write it, one thread at a time. */
+    const uint32_t number = atomic_load_explicit(&core->template_count, memory_order_relaxed);
+    int result = FB_ERR_ARGUMENT;
 
-    if (core->template_count == MAX_TEMPLATES)
-        return FB_ERR_ARGUMENT;
-    result = fb_template_new(parts, count, &core->templates[core->template_count]);
+    if (number < MAX_TEMPLATES)
+        result = fb_template_new(parts, count, &core->templates[number]);
     if (result != FB_OK)
         return result;
-    core->entries[core->template_count] = (struct fb_entry){core, (int)core->template_count};
-    return (int)core->template_count++;
+    core->entries[number] = (struct fb_entry){core, (int)number};
+    /* R_COUNT: the template and its entry are whole. */
+    atomic_store_explicit(&core->template_count, number + 1, memory_order_release);
+    return (int)number;
 }
 
 struct fb_entry *
 fb_core_entry(struct fb_core *core, int template_number)
 {
-    const bool is_known = template_number >= 0 && (uint32_t)template_number < core->template_count;
-
-    return is_known ? &core->entries[template_number] : NULL;
+    return is_template(core, template_number) ? &core->entries[template_number] : NULL;
 }
 
 /* The byte budget: charged when a record is claimed, released when it is acknowledged. */
 
 static uint64_t
-charged_bytes(struct fb_core *core)
+charges(struct fb_core *core)
 {
     /* Relaxed: a number; what it guards is ordered by the claim. */
-    return atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) & ~CLOSED;
-}
-
-static bool
-is_closed(struct fb_core *core)
-{
-    /* Relaxed: only which error to return; charge() is the judge. */
-    return (atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) & CLOSED) != 0;
+    return atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
 }
 
 /* FB_OK, FB_ERR_FULL or FB_ERR_CLOSED. */
 static int
 charge(struct fb_core *core, uint64_t span, uint64_t *charged)
 {
-    /* A_REFUND: room that a consumer has given back, and the charges of what it released: the difference below is never
-     * negative. */
+    /* A_REFUND: the room, and the charges of what was released: the difference below is never negative. */
     uint64_t released = atomic_load_explicit(&core->released_bytes, memory_order_acquire), again;
-    /* Relaxed: the budget is a number; what it guards is ordered by the claim. */
-    uint64_t before = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+    uint64_t before = charges(core);
 
     for (;;) {
         if (FB_UNLIKELY(before & CLOSED))
             return FB_ERR_CLOSED;
         if (FB_LIKELY(before - released + span <= core->max_queue_bytes)) {
-            /* Relaxed: as above. */
+            /* Relaxed: as in charges(). */
             if (FB_LIKELY(atomic_compare_exchange_weak_explicit(&core->charged_bytes, &before, before + span,
                                                                 memory_order_relaxed, memory_order_relaxed)))
                 break;
@@ -170,8 +172,7 @@ charge(struct fb_core *core, uint64_t span, uint64_t *charged)
         if (again == released)
             return FB_ERR_FULL;
         released = again;
-        /* Relaxed: as above; anew, so that the charges of what was released are in it. */
-        before = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+        before = charges(core); /* anew, so that the charges of what was released are in it */
     }
     *charged = before + span;
     return FB_OK;
@@ -180,7 +181,7 @@ charge(struct fb_core *core, uint64_t span, uint64_t *charged)
 static void
 refund(struct fb_core *core, uint64_t span)
 {
-    /* Relaxed: as in charge(). */
+    /* Relaxed: as in charges(). */
     atomic_fetch_sub_explicit(&core->charged_bytes, span, memory_order_relaxed);
 }
 
@@ -211,14 +212,14 @@ fb_core_append(struct fb_core *core, int template_number, const char *fields, si
 
     if (FB_UNLIKELY(is_forked(core)))
         return FB_ERR_FORKED;
-    if (FB_UNLIKELY(template_number < 0 || (uint32_t)template_number >= core->template_count || now_ns < 0))
+    if (FB_UNLIKELY(!is_template(core, template_number) || now_ns < 0))
         return FB_ERR_ARGUMENT;
     template = core->templates[template_number];
     message_length = fb_template_measure(template, &message);
     if (FB_UNLIKELY(message_length == 0))
         return FB_ERR_ARGUMENT;
     if (FB_UNLIKELY(message_length > core->max_message_bytes))
-        return is_closed(core) ? FB_ERR_CLOSED : FB_ERR_TOO_LARGE;
+        return charges(core) & CLOSED ? FB_ERR_CLOSED : FB_ERR_TOO_LARGE;
     span = fb_record_span(message_length);
     result = charge(core, span, &charged);
     if (FB_UNLIKELY(result != FB_OK))
@@ -361,7 +362,7 @@ fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
     atomic_exchange_explicit(&core->waiting, true, memory_order_seq_cst);
     is_enough = fb_ring_accepted(&core->ring) >= wake_sequence;
     /* An append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
-    is_enough |= charged_bytes(core) >= wake_bytes;
+    is_enough |= (charges(core) & ~CLOSED) >= wake_bytes;
     if (is_enough)
         /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
         atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst);
@@ -392,7 +393,7 @@ fb_core_snapshot(struct fb_core *core, struct fb_snapshot *out)
     out->accepted = fb_ring_accepted(&core->ring);
     /* A_REFUND: read before the charges, so that the difference is never negative. */
     released = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
-    charged = charged_bytes(core);
+    charged = charges(core) & ~CLOSED;
     out->used_bytes = charged - released;
     out->pending_bytes = charged - core->ring.taken_bytes;
     pthread_mutex_unlock(&core->ring.lock);

@@ -162,7 +162,11 @@ MUTATIONS = {
     "a misspelt label": ("fb_ring.c", "A_FREE: the consumer's", "A_FRED: the consumer's"),
     "a release whose label is gone": ("fb_ring.c", "/* R_FREE, R_SPENT: we are done", "/* We are done"),
     "a relaxed operation without its reason": ("fb_ring.c", "/* Relaxed: only compared;", "/* Only compared;"),
-    "a relaxed operation without its comment": ("fb_core.c", "/* Relaxed: as in charge(). */", ""),
+    "a relaxed operation without its comment": (
+        "fb_core.c",
+        "/* Relaxed: as in charges(). */\n    atomic_fetch_sub",
+        "atomic_fetch_sub",
+    ),
     "a weaker order under a strong label": (
         "fb_segment.c",
         "atomic_store_explicit(&record->word, FB_COMMITTED | message_length, memory_order_release)",
