@@ -7,6 +7,7 @@ retry, no redirect, no decoding, no draining of a response that does not end.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import queue
@@ -262,8 +263,10 @@ class _Timed:
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         ATTEMPT.stage = Stage.SENDING
-        super().request(*args, **kwargs)  # type: ignore[misc]
-        ATTEMPT.stage = Stage.WAITING
+        # A server that closes early has perhaps answered first, such as with a 413: urllib3 goes on to look for that.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            super().request(*args, **kwargs)  # type: ignore[misc]
+            ATTEMPT.stage = Stage.WAITING
 
 
 def _count_addresses(host: str, port: int) -> int:
@@ -278,14 +281,20 @@ class _HttpsConnection(_Timed, urllib3.connection.HTTPSConnection):
     pass
 
 
+# urllib3-future, which niquests installs in the place of urllib3, has a queue of its own and takes no other.
+_QUEUE: Any = urllib3.HTTPConnectionPool.QueueCls
+if issubclass(_QUEUE, queue.LifoQueue):
+    _QUEUE = _IdleConnections
+
+
 class _HttpPool(urllib3.HTTPConnectionPool):
     ConnectionCls = _HttpConnection
-    QueueCls = _IdleConnections
+    QueueCls = _QUEUE
 
 
 class _HttpsPool(urllib3.HTTPSConnectionPool):
     ConnectionCls = _HttpsConnection
-    QueueCls = _IdleConnections
+    QueueCls = _QUEUE
 
 
 def _trusting(ca_file: str) -> ssl.SSLContext:
