@@ -102,10 +102,18 @@ class Lane:
         self.wakeup.set()
         return None
 
+    def read(self, shipment: Shipment) -> list[bytes]:
+        """Return copies of a shipment's messages; none when it has its outcome, and their space is given back."""
+        with self._ledger.lock:
+            return [] if shipment.is_settled else self.core.read(shipment.batch)
+
     def retry(self, shipment: Shipment, wait: float) -> None:
-        """Offer a shipment again after ``wait`` seconds."""
+        """Offer a shipment again after ``wait`` seconds, unless it has its outcome."""
         due = time.monotonic() + wait
         with self._ledger.lock:
+            if shipment.is_settled:
+                return
+            shipment.is_in_attempt = False
             order = shipment.batch.sequences[0] if self._is_ordered else due
             heapq.heappush(self._retries, (order, next(self._ties), due, shipment))
         self.wakeup.set()

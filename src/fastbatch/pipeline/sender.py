@@ -79,26 +79,37 @@ class Sender:
     def _send(self, lane: Lane, shipment: Shipment, scratch: Scratch) -> None:
         if shipment.route is None and not self._route(lane, shipment):
             return
-        if not shipment.is_framed:
-            lane.core.frame(scratch, shipment.batch, self._max_batch_bytes, self._envelope())
-        shipment.is_framed = False
+        headers = self._dialect.route_headers(shipment.route or 0)
+        if not self._begin_attempt(lane, shipment, scratch):
+            return
         if shipment.attempts == 0:
             shipment.first_attempt_at = time.monotonic()
-        headers = self._dialect.route_headers(shipment.route or 0)
-        shipment.is_in_attempt = True
         answer = self._post.send(scratch.body, headers)
-        shipment.is_in_attempt = False
         self._count(shipment, len(scratch.body), answer)
         self._act(lane, shipment, answer)
 
+    def _begin_attempt(self, lane: Lane, shipment: Shipment, scratch: Scratch) -> bool:
+        """Frame what is not framed yet; False when `Lane.stop` was faster, and the messages' space is given back."""
+        envelope = self._envelope()
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return False
+            if not shipment.is_framed:
+                lane.core.frame(scratch, shipment.batch, self._max_batch_bytes, envelope)
+            shipment.is_framed = False
+            shipment.is_in_attempt = True
+            return True
+
     def _route(self, lane: Lane, shipment: Shipment) -> bool:
-        """Find the shipment's one group; False when it has several, and is replaced by a part for each."""
+        """Find the shipment's one group; False when it has several, and is replaced by a part for each, or is settled."""
         if self._dialect.routes == 1:
             shipment.route = 0
             return True
         positions: dict[int, list[int]] = defaultdict(list)
-        for position, message in enumerate(lane.core.read(shipment.batch)):
+        for position, message in enumerate(lane.read(shipment)):
             positions[self._dialect.route(message)].append(position)
+        if not positions:
+            return False
         if len(positions) == 1:
             shipment.route = next(iter(positions))
             return True
