@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ import pytest
 from fastbatch import Client
 from fastbatch.dialects import Segment
 from fastbatch.testing import CapturingTransport
+from fastbatch.typing import Envelope, Request, Response
 
 DEADLINE = 10.0
 
@@ -49,3 +51,96 @@ def test_a_batch_that_close_gave_up_is_not_sent_any_more(make_client: Callable[.
     client._engine._join(time.monotonic() + DEADLINE)
     assert client.stats().dropped == {"shutdown": 1}
     assert len(transport.requests) == attempt - 1
+
+
+class FailingDialect(Segment):
+    """Raises once from `envelope`, when a sender asks for it."""
+
+    def __init__(self, error: type[Exception]) -> None:
+        self._error, self._asked = error, 0
+
+    def envelope(self, write_key: str, sent_at: str) -> Envelope:
+        self._asked += 1
+        if self._asked == 2:  # the first to ask is the client itself
+            raise self._error("for a while")
+        return super().envelope(write_key, sent_at)
+
+
+@pytest.mark.parametrize("error", [KeyError, ValueError])
+def test_a_dialect_that_fails_for_a_while_costs_neither_a_sender_nor_an_event(
+    make_client: Callable[..., Client], error: type[Exception]
+) -> None:
+    client = make_client(dialect=FailingDialect(error), batch_size=1)
+    client.track("u", "e", {"n": 1})
+    client.track("u", "e", {"n": 2})
+    assert client.flush(DEADLINE).pending == 0
+    assert client.stats().delivered == 2
+
+
+class GrowingDialect(Segment):
+    """Its envelope leaves no room for long messages any more, once the client is made."""
+
+    pad = 0
+
+    def envelope(self, write_key: str, sent_at: str) -> Envelope:
+        return super().envelope(write_key, sent_at)._replace(head=b" " * self.pad + b'{"batch":[')
+
+
+def test_a_message_that_fits_into_no_body_any_more_costs_no_other_message(make_client: Callable[..., Client]) -> None:
+    dialect = GrowingDialect()
+    client = make_client(dialect=dialect, max_batch_bytes=2000, batch_size=250, interval=60.0)
+    dialect.pad = 1000
+    for text in ("x" * 1400, "y", "z"):
+        client.track("u", "e", {"text": text})
+    assert client.flush(DEADLINE).pending == 0
+    assert client.stats().delivered == 2
+    assert client.stats().dropped == {"too_large": 1}
+
+
+class RaisingLogger(logging.Logger):
+    """A logger that a program has broken."""
+
+    def log(self, *args: object, **kwargs: object) -> None:
+        raise RuntimeError("the disk is full")
+
+    warning = error = info = log
+
+
+@pytest.mark.parametrize("status", [200, 401])
+def test_a_logger_that_raises_changes_nothing_of_delivery(make_client: Callable[..., Client], status: int) -> None:
+    transport = CapturingTransport(*[status] * 5)
+    client = make_client(transport=transport, logger=RaisingLogger("broken"), verbose=True, retry_after=quick)
+    client.track("u", "e", {"n": 1})
+    assert client.flush(DEADLINE).pending == 0
+    client.close(DEADLINE)
+    assert len(transport.requests) == client.stats().attempts == 1
+
+
+class InterruptedTransport:
+    """Is interrupted in its first request, as by Ctrl-C."""
+
+    def __init__(self, interrupt: BaseException) -> None:
+        self.requests, self._interrupt = 0, interrupt
+
+    def send(self, request: Request, timeout: float) -> Response:
+        self.requests += 1
+        if self.requests == 1:
+            raise self._interrupt
+        return Response(200, {}, b"{}")
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+def test_ctrl_c_in_sync_mode_leaves_the_batch_to_the_next_call(make_client: Callable[..., Client]) -> None:
+    client = make_client(transport=InterruptedTransport(KeyboardInterrupt()), sync_mode=True, retry_after=quick)
+    with pytest.raises(KeyboardInterrupt):
+        client.track("u", "e", {"n": 1})
+    assert client.flush(DEADLINE) == (1, 0, 0)
+
+
+def test_a_transport_that_exits_does_not_take_its_sender_along(make_client: Callable[..., Client]) -> None:
+    client = make_client(transport=InterruptedTransport(SystemExit()), senders=1, batch_size=1, retry_after=quick)
+    client.track("u", "e", {"n": 1})
+    assert client.flush(DEADLINE).pending == 0
+    assert client.stats().delivered == 1

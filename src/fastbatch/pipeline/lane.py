@@ -102,6 +102,11 @@ class Lane:
         self.wakeup.set()
         return None
 
+    def rest(self, seconds: float) -> None:
+        """Do nothing for a while, after a failure; `stop` cuts it short."""
+        if not self._is_stopped:
+            self.wakeup.wait(seconds)
+
     def read(self, shipment: Shipment) -> list[bytes]:
         """Return copies of a shipment's messages; none when it has its outcome, and their space is given back."""
         with self._ledger.lock:
@@ -193,8 +198,13 @@ class Lane:
     def _fresh(self, scratch: Scratch) -> Shipment | None:
         if not self._is_worth_taking():
             return None
+        envelope = self._envelope()  # a third party's code, so not under the lock
         with self._ledger.lock:
-            batch = self.core.take(scratch, self._batch_size, self._max_batch_bytes, self._envelope())
+            try:
+                batch = self.core.take(scratch, self._batch_size, self._max_batch_bytes, envelope)
+            except ValueError:
+                # The envelope has grown since the message was accepted, and no batch holds it: the sender finds out.
+                return self.take_unframed(1)
             if batch is None:
                 return None
             self._noticed_at = None
