@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ import pytest
 from fastbatch import Client
 from fastbatch.dialects import Segment
 from fastbatch.testing import CapturingTransport
-from fastbatch.typing import Envelope, Request, Response
+from fastbatch.typing import DeliveryReport, Envelope, Request, Response
 
 DEADLINE = 10.0
 
@@ -144,3 +145,55 @@ def test_a_transport_that_exits_does_not_take_its_sender_along(make_client: Call
     client.track("u", "e", {"n": 1})
     assert client.flush(DEADLINE).pending == 0
     assert client.stats().delivered == 1
+
+
+@pytest.mark.parametrize("call", ["track", "flush", "close"])
+def test_a_callback_in_sync_mode_may_use_its_client(make_client: Callable[..., Client], call: str) -> None:
+    is_first = iter([True])
+
+    def on_delivery(report: DeliveryReport) -> None:
+        if next(is_first, False):
+            {"track": lambda: client.track("u", "e", {"n": 2}), "flush": client.flush, "close": client.close}[call]()
+
+    client = make_client(sync_mode=True, on_delivery=on_delivery)
+    caller = threading.Thread(target=client.track, args=("u", "e", {"n": 1}), daemon=True)
+    caller.start()
+    caller.join(DEADLINE)
+    assert not caller.is_alive()
+    assert client.stats().delivered == client.stats().accepted
+
+
+def test_a_signal_handler_may_close_the_client_that_waits_for_a_retry(make_client: Callable[..., Client]) -> None:
+    main = threading.get_ident()
+
+    def wait_long(attempt: int) -> float:
+        threading.Timer(0.05, signal.pthread_kill, [main, signal.SIGUSR1]).start()
+        return 60.0
+
+    client = make_client(transport=CapturingTransport(503), sync_mode=True, retry_after=wait_long)
+    before = signal.signal(signal.SIGUSR1, lambda *_: client.close(1.0))
+    try:
+        client.track("u", "e", {"n": 1})
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert client.stats().dropped == {"shutdown": 1}
+
+
+def test_flush_keeps_its_timeout_while_another_thread_sends(make_client: Callable[..., Client]) -> None:
+    is_sent, is_over = threading.Event(), threading.Event()
+
+    class SlowTransport(CapturingTransport):
+        def send(self, request: Request, timeout: float) -> Response:
+            is_sent.set()
+            is_over.wait(DEADLINE)
+            return super().send(request, timeout)
+
+    client = make_client(transport=SlowTransport(), sync_mode=True)
+    caller = threading.Thread(target=client.track, args=("u", "e", {"n": 1}))
+    caller.start()
+    is_sent.wait(DEADLINE)
+    began = time.monotonic()
+    assert client.flush(0.1).pending == 1
+    assert time.monotonic() - began < DEADLINE / 2
+    is_over.set()
+    caller.join(DEADLINE)

@@ -60,6 +60,7 @@ class Engine:
         self._threads: list[threading.Thread] = []
         self._start_lock = threading.RLock()
         self._sync_lock = threading.RLock()
+        self._sync_owner = 0
         self._has_started = False
 
     def _envelope(self) -> Envelope:
@@ -114,10 +115,24 @@ class Engine:
 
     def send_now(self) -> None:
         """Send on the calling thread until everything accepted so far has its outcome."""
+        if self._is_sending():
+            return  # a callback or a signal handler: the loop that it interrupts sends this as well
         with self._sync_lock:
             for lane in self.lanes:
                 lane.flush_up_to(lane.core.snapshot().accepted)
-                self._sender.run_until_idle(lane, None)
+            self._send_until_idle(None)
+
+    def _send_until_idle(self, deadline: float | None) -> None:
+        self._sync_owner = threading.get_ident()
+        try:
+            for lane in self.lanes:
+                self._sender.run_until_idle(lane, deadline)
+        finally:
+            self._sync_owner = 0
+
+    def _is_sending(self) -> bool:
+        """Return whether this very thread is a sender, which must not wait for itself."""
+        return self._sync_owner == threading.get_ident() or threading.current_thread() in self._threads
 
     # Waiting.
 
@@ -128,7 +143,9 @@ class Engine:
         marks = [lane.core.snapshot().accepted for lane in self.lanes]
         for lane, mark in zip(self.lanes, marks, strict=True):
             lane.flush_up_to(mark)
-        if not self._has_senders():
+        if self._is_sending():
+            deadline = 0.0
+        elif not self._has_senders():
             self._send_here(deadline)
         pending = self._wait_for(marks, deadline)
         self._reporter.wait(deadline)
@@ -136,9 +153,11 @@ class Engine:
         return FlushResult(delivered_now - delivered, dropped_now - dropped, pending)
 
     def _send_here(self, deadline: float) -> None:
-        with self._sync_lock:
-            for lane in self.lanes:
-                self._sender.run_until_idle(lane, deadline)
+        if self._sync_lock.acquire(timeout=max(0.0, min(deadline - time.monotonic(), threading.TIMEOUT_MAX))):
+            try:
+                self._send_until_idle(deadline)
+            finally:
+                self._sync_lock.release()
 
     def _wait_for(self, marks: list[int], deadline: float) -> int:
         with self.ledger.lock:

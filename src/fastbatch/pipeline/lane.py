@@ -57,7 +57,8 @@ class Lane:
         self._ledger = ledger
         self._envelope = envelope
         self._is_ordered = is_ordered
-        self._turn = threading.Lock()
+        # Reentrant: a signal handler may close the client whose calling thread it interrupts here (`sync_mode`).
+        self._turn = threading.RLock()
         self._retries: list[tuple[float, int, float, Shipment]] = []
         self._ties: Iterator[int] = itertools.count()
         self._prefers_retries = True
@@ -85,21 +86,31 @@ class Lane:
         Returns:
             None when the sender should stop.
         """
-        with self._turn:
-            while not self._is_stopped:
-                shipment = self._choose(scratch)
-                if shipment is not None:
-                    return shipment
-                if (self._is_closing or until_idle) and self._is_idle():
+        patience = -1.0 if deadline is None else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
+        if not self._turn.acquire(timeout=patience):
+            return None
+        try:
+            shipment = self._wait_for_work(scratch, until_idle=until_idle, deadline=deadline)
+        finally:
+            self._turn.release()
+        if shipment is None:
+            # Whoever takes the turn next finds out for itself.
+            self.wakeup.set()
+        return shipment
+
+    def _wait_for_work(self, scratch: Scratch, *, until_idle: bool, deadline: float | None) -> Shipment | None:
+        while not self._is_stopped:
+            shipment = self._choose(scratch)
+            if shipment is not None:
+                return shipment
+            if (self._is_closing or until_idle) and self._is_idle():
+                break
+            pause = self._pause()
+            if deadline is not None:
+                pause = min(pause, deadline - time.monotonic())
+                if pause <= 0:
                     break
-                pause = self._pause()
-                if deadline is not None:
-                    pause = min(pause, deadline - time.monotonic())
-                    if pause <= 0:
-                        break
-                self.wakeup.wait(pause)
-        # Whoever takes the turn next finds out for itself.
-        self.wakeup.set()
+            self.wakeup.wait(pause)
         return None
 
     def rest(self, seconds: float) -> None:
@@ -136,8 +147,8 @@ class Lane:
     def settled(self, shipment: Shipment) -> None:
         """Forget a shipment that has its outcome. The ledger's lock is held."""
         self.outstanding.discard(shipment)
-        if self._is_closing:
-            self.wakeup.set()
+        if self._is_closing or not self.outstanding:
+            self.wakeup.set()  # somebody may wait for just that
 
     # What the client asks.
 
