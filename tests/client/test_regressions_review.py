@@ -12,7 +12,8 @@ import pytest
 
 from fastbatch import Client
 from fastbatch.dialects import Segment
-from fastbatch.testing import CapturingTransport
+from fastbatch.pipeline import lifecycle
+from fastbatch.testing import CapturingTransport, FakeClock
 from fastbatch.typing import DeliveryReport, Envelope, Request, Response
 
 DEADLINE = 10.0
@@ -197,3 +198,62 @@ def test_flush_keeps_its_timeout_while_another_thread_sends(make_client: Callabl
     assert time.monotonic() - began < DEADLINE / 2
     is_over.set()
     caller.join(DEADLINE)
+
+
+def test_a_forgotten_client_leaves_no_engine_behind(make_client: Callable[..., Client]) -> None:
+    client = make_client(senders=8, batch_size=1)
+    client.track("u", "e", {"n": 1})
+    engine = client._engine
+    engine.begin_closing()  # what the finalizer does
+    engine._join(time.monotonic() + DEADLINE)
+    assert engine not in lifecycle._running
+    assert engine._running_senders == 0
+
+
+def test_parts_that_come_after_stop_do_not_replace_the_whole(make_client: Callable[..., Client]) -> None:
+    client = make_client(interval=60.0, transport=CapturingTransport())
+    client.track("u", "e", {"n": 1})
+    client.track("u", "e", {"n": 2})
+    lane = client._lanes[0]
+    whole = lane.take_unframed(2)
+    assert whole is not None
+    assert lane.stop() == [whole]
+    lane.replace(whole, [whole.part(lane.core.select(whole.batch, [n]), 0) for n in (0, 1)])
+    assert lane.outstanding == {whole}
+    client.close(0.0)
+    assert client.flush(0.0).pending == 0
+
+
+def test_a_message_that_found_all_senders_busy_waits_no_second_interval(make_client: Callable[..., Client]) -> None:
+    clock = FakeClock()
+    client = make_client(interval=5.0, clock=clock, disabled=False, transport=CapturingTransport())
+    lane = client._lanes[0]
+    lane._turn.acquire()  # as if every sender were busy
+    try:
+        client.track("u", "e", {"n": 1})
+        clock.advance(3.0)
+        assert not lane._is_worth_taking()
+        assert lane._pause() <= 2.0
+    finally:
+        lane._turn.release()
+
+
+def test_a_flush_does_not_poll_while_an_ordered_lane_waits_for_a_retry(make_client: Callable[..., Client]) -> None:
+    settings = {"ordering": "user", "senders": 1, "batch_size": 1, "retry_after": lambda attempt: 60.0}
+    client = make_client(transport=CapturingTransport(503), **settings)
+    for number in range(3):
+        client.track("u", "e", {"n": number})
+    lane = client._lanes[0]
+    while not lane._retries:
+        client.flush(0.01)
+    lane.flush_up_to(3)
+    assert lane._pause() > 30.0
+    client.close(0.0)
+
+
+def test_a_short_ordered_lane_is_emptied_before_it_is_full(make_client: Callable[..., Client]) -> None:
+    settings = {"ordering": "user", "senders": 8, "interval": 60.0, "on_full": "block", "block_timeout": DEADLINE}
+    client = make_client(max_queue_bytes=8 * 40_000, **settings)
+    began = time.monotonic()
+    assert all(client.track("same", "e", {"pad": "x" * 100}) for _ in range(1000))
+    assert time.monotonic() - began < DEADLINE

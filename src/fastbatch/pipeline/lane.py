@@ -30,6 +30,9 @@ LONGEST_SLEEP = 60.0
 COMMIT_WAIT = 0.001
 """A record that is claimed and not committed becomes readable within microseconds, unless its thread was preempted."""
 
+COMMIT_PATIENCE = 1.0
+"""The longest that `Lane.stop` waits for commits, seconds."""
+
 
 class Lane:
     """
@@ -38,11 +41,12 @@ class Lane:
         config: Complete settings.
         ledger: The client's account.
         envelope: Returns the envelope of a body that is sent now.
-        is_ordered: True when a batch may only be sent after all batches before it have their outcome.
+        max_queue_bytes: What the core may hold. With `Config.ordering` a client has several lanes, and a batch of one
+            is only sent after all batches before it have their outcome.
     """
 
     def __init__(
-        self, core: Core, config: Config, ledger: Ledger, envelope: Callable[[], Envelope], *, is_ordered: bool
+        self, core: Core, config: Config, ledger: Ledger, envelope: Callable[[], Envelope], *, max_queue_bytes: int
     ) -> None:
         limits = config.limits
         self.core = core
@@ -51,12 +55,12 @@ class Lane:
         self._batch_size = limits.batch_size
         self._max_batch_bytes = limits.max_batch_bytes
         # A queue shorter than a batch must not wait for one that it can never hold.
-        self._worthwhile_bytes = min(limits.max_batch_bytes, config.max_queue_bytes // 2)
+        self._worthwhile_bytes = min(limits.max_batch_bytes, max_queue_bytes // 2)
         self._interval = config.interval
         self._clock = config.clock
         self._ledger = ledger
         self._envelope = envelope
-        self._is_ordered = is_ordered
+        self._is_ordered = config.ordering is not None
         # Reentrant: a signal handler may close the client whose calling thread it interrupts here (`sync_mode`).
         self._turn = threading.RLock()
         self._retries: list[tuple[float, int, float, Shipment]] = []
@@ -137,8 +141,8 @@ class Lane:
     def replace(self, shipment: Shipment, parts: list[Shipment]) -> None:
         """Offer the parts of a shipment instead of the whole, at once."""
         with self._ledger.lock:
-            if shipment.is_settled:
-                return
+            if shipment.is_settled or self._is_stopped:
+                return  # `stop` has named the whole, and its caller settles it
             self.outstanding.discard(shipment)
             self.outstanding.update(parts)
             for part in parts:
@@ -171,12 +175,21 @@ class Lane:
 
     def stop(self) -> list[Shipment]:
         """Let the senders go now; returns what is left, to be settled."""
-        self._is_stopped = True
-        self.wakeup.set()
         with self._ledger.lock:
-            while self.take_unframed(10_000) is not None:
-                pass
+            self._is_stopped = True
+            self.wakeup.set()
+            # A message whose thread was preempted between claim and commit is waited for, and not for ever.
+            deadline = time.monotonic() + COMMIT_PATIENCE
+            while self.take_unframed(10_000) is not None or self._has_uncommitted():
+                if time.monotonic() > deadline:
+                    break
+                if self._has_uncommitted():
+                    time.sleep(COMMIT_WAIT)
             return list(self.outstanding)
+
+    def _has_uncommitted(self) -> bool:
+        queue = self.core.snapshot()
+        return queue.taken < queue.accepted
 
     def take_unframed(self, most: int) -> Shipment | None:
         """Take the oldest messages without framing them, in order to settle them."""
@@ -193,7 +206,9 @@ class Lane:
 
     def _choose(self, scratch: Scratch) -> Shipment | None:
         if self._is_ordered:
-            # While a batch waits for its retry, no later one may pass it.
+            # While a batch waits for its retry, or is with another thread, no later one may pass it.
+            if len(self.outstanding) > len(self._retries):
+                return None
             return self._due_retry() if self._retries else self._fresh(scratch)
         self._prefers_retries = not self._prefers_retries
         if self._prefers_retries:
@@ -232,13 +247,14 @@ class Lane:
             self._noticed_at = None
             # The first message wakes us, and the interval begins.
             return self.core.arm(1, 1)
-        if queue.taken < self._flush_to:
+        if queue.taken < self._flush_to or self._is_closing:
             return True
         now = time.monotonic()
-        if self._noticed_at is None:
-            self._noticed_at = now
         # Two clocks: the wall clock knows how old the oldest message is, but may be set back.
         age = (self._clock() - queue.oldest_ns) / 1e9 if queue.oldest_ns else 0.0
+        if self._noticed_at is None:
+            # It may have waited for a while already, when all senders were busy.
+            self._noticed_at = now - min(max(0.0, age), self._interval)
         return age >= self._interval or now - self._noticed_at >= self._interval
 
     def _pause(self) -> float:
@@ -250,6 +266,8 @@ class Lane:
             if self._retries:
                 pauses.append(self._retries[0][2] - now)
         queue = self.core.snapshot()
+        if self._is_ordered and self.outstanding:
+            return max(0.0, min(pauses))  # nothing can be taken; the outcome, or the retry, wakes us
         if queue.taken < queue.accepted and (queue.oldest_ns == 0 or queue.taken < self._flush_to):
             pauses.append(COMMIT_WAIT)
         return max(0.0, min(pauses))
