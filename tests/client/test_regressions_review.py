@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -12,6 +13,7 @@ import pytest
 
 from fastbatch import Client
 from fastbatch.dialects import Segment
+from fastbatch.errors import ConfigError
 from fastbatch.pipeline import lifecycle
 from fastbatch.testing import CapturingTransport, FakeClock
 from fastbatch.typing import DeliveryReport, Envelope, Request, Response
@@ -257,3 +259,69 @@ def test_a_short_ordered_lane_is_emptied_before_it_is_full(make_client: Callable
     began = time.monotonic()
     assert all(client.track("same", "e", {"pad": "x" * 100}) for _ in range(1000))
     assert time.monotonic() - began < DEADLINE
+
+
+@pytest.mark.parametrize("name", ["X: Y", "", " X", "Content-Length", "transfer-encoding", "Host", "content-encoding"])
+def test_a_header_that_would_break_every_request_is_refused_at_once(name: str) -> None:
+    with pytest.raises(ConfigError, match="headers"):
+        Client("WK", headers={name: "secret"})
+
+
+def test_a_header_of_the_program_replaces_ours_whatever_its_case(make_client: Callable[..., Client]) -> None:
+    transport = CapturingTransport()
+    client = make_client(transport=transport, headers={"authorization": "Bearer x"})
+    client.track("u", "e", {"n": 1})
+    client.close(DEADLINE)
+    values = [text for name, text in transport.requests[0].headers.items() if name.lower() == "authorization"]
+    assert values == ["Bearer x"]
+
+
+def test_no_error_about_settings_shows_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTBATCH_HEADERS", "{'Authorization': 'swordfish'}")
+    with pytest.raises(ConfigError) as raised:
+        Client.from_env("WK")
+    assert "swordfish" not in str(raised.value)
+    with pytest.raises(ConfigError) as raised:
+        Client("WK", header={"Authorization": "swordfish"})
+    assert "swordfish" not in str(raised.value)
+
+
+def test_ctrl_c_while_a_value_is_encoded_ends_track(make_client: Callable[..., Client]) -> None:
+    class Interrupted:
+        is_first = iter([True])
+
+        def model_dump(self, mode: str) -> dict[str, int]:
+            if next(self.is_first, False):
+                raise KeyboardInterrupt
+            return {}
+
+    client = make_client()
+    with pytest.raises(KeyboardInterrupt):
+        client.track("u", "e", {"value": Interrupted()})
+    assert client.stats().accepted == 0
+
+
+def test_a_callback_that_exits_does_not_leave_flush_waiting(make_client: Callable[..., Client]) -> None:
+    told: list[DeliveryReport] = []
+
+    def on_delivery(report: DeliveryReport) -> None:
+        told.append(report)
+        sys.exit(1)
+
+    client = make_client(on_delivery=on_delivery, batch_size=1, senders=1)
+    client.track("u", "e", {"n": 1})
+    client.track("u", "e", {"n": 2})
+    began = time.monotonic()
+    client.flush(DEADLINE)
+    assert time.monotonic() - began < DEADLINE / 2
+    assert len(told) == 2
+
+
+def test_an_exit_leaves_the_engines_of_another_process_alone(
+    make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_client(batch_size=1)
+    client.track("u", "e", {"n": 1})
+    monkeypatch.setitem(lifecycle._running, client._engine, -1)
+    lifecycle._at_exit()
+    assert client.track("u", "e", {"n": 2})

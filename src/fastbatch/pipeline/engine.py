@@ -129,11 +129,11 @@ class Engine:
 
     def send_now(self) -> None:
         """Send on the calling thread until everything accepted so far has its outcome."""
+        for lane in self.lanes:
+            lane.flush_up_to(lane.core.snapshot().accepted)
         if self._is_sending():
             return  # a callback or a signal handler: the loop that it interrupts sends this as well
         with self._sync_lock:
-            for lane in self.lanes:
-                lane.flush_up_to(lane.core.snapshot().accepted)
             self._send_until_idle(None)
 
     def _send_until_idle(self, deadline: float | None) -> None:

@@ -112,6 +112,7 @@ class Reporter:
             # The interpreter is shutting down; `wait` has nobody to wait for.
             self._thread = None
             self._waiting.clear()
+            self._waiting_bytes = 0
 
     def _run(self) -> None:
         while True:
@@ -124,7 +125,10 @@ class Reporter:
                 item = self._waiting.popleft()
                 self._waiting_bytes -= sum(map(len, item.messages))
                 self._is_busy = True
-            self._tell(item)
+            try:
+                self._tell(item)
+            except BaseException as error:  # noqa: BLE001 sys.exit() in a callback must not leave `wait` waiting
+                say(self._logger, logging.ERROR, "a report ended in %s", type(error).__name__)
 
     def _tell(self, item: _Item) -> None:
         if self._on_delivery is not None:
