@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from fastbatch import Client
+from fastbatch.core import pure
+from fastbatch.core.pure import PureCore
 from fastbatch.dialects import Segment
 from fastbatch.errors import ConfigError
 from fastbatch.pipeline import lifecycle
 from fastbatch.testing import CapturingTransport, FakeClock
-from fastbatch.typing import DeliveryReport, Envelope, Request, Response
+from fastbatch.typing import DeliveryReport, Envelope, Request, Response, Stamp
 
 DEADLINE = 10.0
 
@@ -325,3 +327,21 @@ def test_an_exit_leaves_the_engines_of_another_process_alone(
     monkeypatch.setitem(lifecycle._running, client._engine, -1)
     lifecycle._at_exit()
     assert client.track("u", "e", {"n": 2})
+
+
+def test_a_push_that_interrupts_a_push_has_a_number_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    core = PureCore(100_000, 1000, 1)
+    number = core.add_template((b'{"messageId":"', Stamp.MESSAGE_ID, b'",', Stamp.FIELDS, b"}"))
+    stamp, is_first = pure.uuid7, iter([True])
+
+    def interrupted(now_ns: int, random: int) -> str:
+        if next(is_first, False):
+            core.append(number, b'{"n":2}', now_ns)
+        return stamp(now_ns, random)
+
+    monkeypatch.setattr(pure, "uuid7", interrupted)
+    core.append(number, b'{"n":1}', 1)
+    batch = core.take(core.scratch(10, 0), 10, 0, None)
+    assert batch is not None
+    assert [record.sequence for record in batch.refs] == list(batch.sequences) == [0, 1]
+    assert len({message[:60] for message in core.read(batch)}) == 2
