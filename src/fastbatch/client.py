@@ -162,7 +162,10 @@ class Client(Calls):
         ):
             try:
                 code = self._push(entry, dumps((user_id, event, properties), _COERCE, _OPTIONS))  # type: ignore[misc]
-            except TypeError:
+            except TypeError as error:
+                cause = error.__cause__
+                if cause is not None and not isinstance(cause, Exception):
+                    raise cause from None  # Ctrl-C while a value's own code ran, which orjson wraps like any other
                 code = Code.ARGUMENT
             if not code:
                 return True

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastbatch.errors import DeliveryError
 from fastbatch.fastjson import loads
+from fastbatch.pipeline.notices import say
 from fastbatch.typing import Callback, DeliveryReport
 
 __all__ = ["Reporter"]
@@ -90,7 +91,8 @@ class Reporter:
                 self._ensure_thread()
                 self._changed.notify_all()
         if is_first:
-            self._logger.error("callbacks are too slow: some batches are not reported to them; stats() counts them")
+            text = "callbacks are too slow: some batches are not reported to them; stats() counts them"
+            say(self._logger, logging.ERROR, text)
 
     def wait(self, deadline: float) -> None:
         """Wait until everything is passed on; at once when a callback itself asks."""
@@ -110,6 +112,7 @@ class Reporter:
             # The interpreter is shutting down; `wait` has nobody to wait for.
             self._thread = None
             self._waiting.clear()
+            self._waiting_bytes = 0
 
     def _run(self) -> None:
         while True:
@@ -122,7 +125,10 @@ class Reporter:
                 item = self._waiting.popleft()
                 self._waiting_bytes -= sum(map(len, item.messages))
                 self._is_busy = True
-            self._tell(item)
+            try:
+                self._tell(item)
+            except BaseException as error:  # noqa: BLE001 sys.exit() in a callback must not leave `wait` waiting
+                say(self._logger, logging.ERROR, "a report ended in %s", type(error).__name__)
 
     def _tell(self, item: _Item) -> None:
         if self._on_delivery is not None:
@@ -143,4 +149,5 @@ class Reporter:
         except Exception as error:  # noqa: BLE001 the user's function may raise anything
             self._failures += 1
             if self._failures % 100 == 1:
-                self._logger.error("a callback raised %s; %d so far", type(error).__name__, self._failures)
+                text = "a callback raised %s; %d so far"
+                say(self._logger, logging.ERROR, text, type(error).__name__, self._failures)
