@@ -180,16 +180,16 @@ class Lane:
             self.wakeup.set()
             # A message whose thread was preempted between claim and commit is waited for, and not for ever.
             deadline = time.monotonic() + COMMIT_PATIENCE
-            while self.take_unframed(10_000) is not None or self._has_uncommitted():
+            while self.take_unframed(10_000) is not None or self._has_queued():
                 if time.monotonic() > deadline:
                     break
-                if self._has_uncommitted():
+                if self._has_queued():
                     time.sleep(COMMIT_WAIT)
             return list(self.outstanding)
 
-    def _has_uncommitted(self) -> bool:
-        queue = self.core.snapshot()
-        return queue.taken < queue.accepted
+    def _has_queued(self) -> bool:
+        # Bytes, because an append charges them before it has a number; a closed core charges no more.
+        return self.core.snapshot().pending_bytes > 0
 
     def take_unframed(self, most: int) -> Shipment | None:
         """Take the oldest messages without framing them, in order to settle them."""
@@ -268,11 +268,10 @@ class Lane:
         queue = self.core.snapshot()
         if self._is_ordered and self.outstanding:
             return max(0.0, min(pauses))  # nothing can be taken; the outcome, or the retry, wakes us
-        if queue.taken < queue.accepted and (queue.oldest_ns == 0 or queue.taken < self._flush_to):
+        if queue.pending_bytes and (queue.oldest_ns == 0 or queue.taken < self._flush_to):
             pauses.append(COMMIT_WAIT)
         return max(0.0, min(pauses))
 
     def _is_idle(self) -> bool:
         with self._ledger.lock:
-            queue = self.core.snapshot()
-            return queue.taken == queue.accepted and not self.outstanding
+            return not self.outstanding and not self._has_queued()
