@@ -210,7 +210,8 @@ class Engine:
         for lane in self.lanes:
             for shipment in lane.stop():
                 is_ambiguous = shipment.is_possibly_delivered or shipment.is_in_attempt
-                self._delivery.settle(lane, shipment, "possibly_delivered" if is_ambiguous else "shutdown")
+                cause = "possibly_delivered" if is_ambiguous else "shutdown"
+                self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
         self._wait_for_settling()
         self._reporter.wait(deadline)
         self._join(deadline)

@@ -215,6 +215,7 @@ class Sender:
         elif self._is_too_old(shipment, wait):
             cause = "expired"
         if not cause:
+            shipment.status, shipment.detail = status, detail
             lane.retry(shipment, wait)
             return
         if shipment.is_possibly_delivered:
