@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from fastbatch import dialects
 from fastbatch.calls import Calls
@@ -94,7 +94,7 @@ class Client(Calls):
             ConfigError: Also when a variable cannot be read as what its setting is.
         """
         key = os.environ.get("FASTBATCH_WRITE_KEY", "") if write_key is None else write_key
-        return cls(key, **{**settings_from_environment(), **settings})
+        return cls(key, **cast("Settings", {**settings_from_environment(), **settings}))
 
     def _bind(self) -> None:
         """Make a new, empty engine, and what the shorthands keep of it."""
@@ -162,7 +162,10 @@ class Client(Calls):
         ):
             try:
                 code = self._push(entry, dumps((user_id, event, properties), _COERCE, _OPTIONS))  # type: ignore[misc]
-            except TypeError:
+            except TypeError as error:
+                cause = error.__cause__
+                if cause is not None and not isinstance(cause, Exception):
+                    raise cause from None  # Ctrl-C while a value's own code ran, which orjson wraps like any other
                 code = Code.ARGUMENT
             if not code:
                 return True

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastbatch.errors import DeliveryError
 from fastbatch.fastjson import loads
+from fastbatch.pipeline.notices import say
 from fastbatch.typing import Callback, DeliveryReport
 
 __all__ = ["Reporter"]
@@ -91,7 +92,8 @@ class Reporter:
                 self._ensure_thread()
                 self._changed.notify_all()
         if is_first:
-            self._logger.error("callbacks are too slow: some batches are not reported to them; stats() counts them")
+            text = "callbacks are too slow: some batches are not reported to them; stats() counts them"
+            say(self._logger, logging.ERROR, text)
 
     def wait(self, deadline: float) -> None:
         """Wait until everything is passed on; at once when a callback itself asks."""
@@ -153,7 +155,10 @@ class Reporter:
                     self._thread = None
                     return
                 item = self._next_item()
-            self._tell(item)
+            try:
+                self._tell(item)
+            except BaseException as error:  # noqa: BLE001 sys.exit() in a callback must not leave `wait` waiting
+                say(self._logger, logging.ERROR, "a report ended in %s", type(error).__name__)
 
     def _tell(self, item: _Item) -> None:
         if self._on_delivery is not None:
@@ -176,4 +181,5 @@ class Reporter:
                 raise  # Ctrl-C on a thread of the user's; on our own, a callback that calls sys.exit ends nothing
             self._failures += 1
             if self._failures % 100 == 1:
-                self._logger.error("a callback raised %s; %d so far", type(error).__name__, self._failures)
+                text = "a callback raised %s; %d so far"
+                say(self._logger, logging.ERROR, text, type(error).__name__, self._failures)
