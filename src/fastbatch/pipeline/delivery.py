@@ -37,6 +37,18 @@ class Delivery:
             if shipment.is_settled:
                 return
             shipment.is_settled = True
+        self._finish(lane, shipment, cause, status, detail)
+
+    def abandon(self, lane: Lane, shipment: Shipment) -> None:
+        """Drop what has no outcome when the client ends, told apart by whether the server may have it."""
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return
+            shipment.is_settled = True
+            is_ambiguous = shipment.is_possibly_delivered or shipment.is_in_attempt
+        self._finish(lane, shipment, "possibly_delivered" if is_ambiguous else "shutdown", None, "")
+
+    def _finish(self, lane: Lane, shipment: Shipment, cause: str, status: int | None, detail: str) -> None:
         batch = shipment.batch
         messages = lane.core.read(batch) if self._reporter.wants_messages else []
         lane.core.acknowledge(batch)

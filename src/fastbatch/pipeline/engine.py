@@ -176,8 +176,7 @@ class Engine:
         self.flush(timeout)
         for lane in self.lanes:
             for shipment in lane.stop():
-                is_ambiguous = shipment.is_possibly_delivered or shipment.is_in_attempt
-                self._delivery.settle(lane, shipment, "possibly_delivered" if is_ambiguous else "shutdown")
+                self._delivery.abandon(lane, shipment)
         self._reporter.wait(deadline)
         self._join(deadline)
         self._transport.close()

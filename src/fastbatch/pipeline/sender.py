@@ -79,25 +79,38 @@ class Sender:
     def _send(self, lane: Lane, shipment: Shipment, scratch: Scratch) -> None:
         if shipment.route is None and not self._route(lane, shipment):
             return
-        if not shipment.is_framed:
-            lane.core.frame(scratch, shipment.batch, self._max_batch_bytes, self._envelope())
-        shipment.is_framed = False
-        if shipment.attempts == 0:
-            shipment.first_attempt_at = time.monotonic()
         headers = self._dialect.route_headers(shipment.route or 0)
-        shipment.is_in_attempt = True
+        if not self._begin_attempt(lane, shipment, scratch):
+            return
         answer = self._post.send(scratch.body, headers)
-        shipment.is_in_attempt = False
         self._count(shipment, len(scratch.body), answer)
         self._act(lane, shipment, answer)
+
+    def _begin_attempt(self, lane: Lane, shipment: Shipment, scratch: Scratch) -> bool:
+        """Have the body in ``scratch``; False when closing has settled the shipment, whose records are then gone."""
+        envelope = None if shipment.is_framed else self._envelope()
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return False
+            if envelope is not None:
+                lane.core.frame(scratch, shipment.batch, self._max_batch_bytes, envelope)
+            shipment.is_framed = False
+            shipment.is_in_attempt = True
+        if shipment.attempts == 0:
+            shipment.first_attempt_at = time.monotonic()
+        return True
 
     def _route(self, lane: Lane, shipment: Shipment) -> bool:
         """Find the shipment's one group; False when it has several, and is replaced by a part for each."""
         if self._dialect.routes == 1:
             shipment.route = 0
             return True
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return False
+            messages = lane.core.read(shipment.batch)
         positions: dict[int, list[int]] = defaultdict(list)
-        for position, message in enumerate(lane.core.read(shipment.batch)):
+        for position, message in enumerate(messages):
             positions[self._dialect.route(message)].append(position)
         if len(positions) == 1:
             shipment.route = next(iter(positions))
@@ -168,6 +181,8 @@ class Sender:
         elif self._is_too_old(shipment, wait):
             cause = "expired"
         if not cause:
+            # Not before: until its answer was acted on, closing may only say that the server may have it.
+            shipment.is_in_attempt = False
             lane.retry(shipment, wait)
             return
         if shipment.is_possibly_delivered:

@@ -21,7 +21,7 @@ class Shipment:
         attempts: HTTP tries so far.
         first_attempt_at: Monotonic time of the first, seconds.
         is_possibly_delivered: True when an attempt ended without an answer, after the server may have had the whole.
-        is_in_attempt: True while a request with it is under way.
+        is_in_attempt: True while a request with it is under way, until its answer was acted on.
         is_settled: True when it has its outcome.
         body_bytes: Length of the last body before compression.
         sent_bytes: Length of the last body as sent.
