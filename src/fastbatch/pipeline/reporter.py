@@ -52,7 +52,7 @@ class Reporter:
         self._callback = callback
         self._on_delivery = on_delivery
         self._logger = logger
-        self._is_direct = is_direct
+        self.is_direct = is_direct
         self._waiting: deque[_Item] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
@@ -75,7 +75,7 @@ class Reporter:
         if self._is_silent:
             return
         item = _Item(report, messages)
-        if self._is_direct:
+        if self.is_direct:
             self._tell(item)
             return
         size = sum(map(len, messages))
@@ -140,7 +140,9 @@ class Reporter:
     def _guard(self, function: Callable[..., Any], *arguments: object) -> None:
         try:
             function(*arguments)
-        except Exception as error:  # noqa: BLE001 the user's function may raise anything
+        except BaseException as error:  # noqa: BLE001 the user's function may raise anything
+            if self.is_direct and not isinstance(error, Exception):
+                raise  # Ctrl-C on the program's own thread; on ours, SystemExit would end the reports and nothing else
             self._failures += 1
             if self._failures % 100 == 1:
                 self._logger.error("a callback raised %s; %d so far", type(error).__name__, self._failures)
