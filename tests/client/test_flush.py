@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
@@ -52,8 +53,9 @@ def test_every_body_is_as_full_as_can_be_and_never_fuller(scripted, dialect):
     assert client.flush(5).pending == 0
     sent = transport.sent
     assert [event for each in sent for event in each.events] == [f"e{number}" for number in range(60)]
-    for each, following in zip(sent, sent[1:], strict=False):
-        first = following.body[len(b'{"batch":[') :].split(b',{"sentAt"' if dialect == "rudderstack" else b',{"type"')[0]
+    mark = b',{"sentAt"' if dialect == "rudderstack" else b',{"type"'
+    for each, following in itertools.pairwise(sent):
+        first = following.body[len(b'{"batch":[') :].split(mark)[0]
         # The first of several ends where its comma stands, the only one where the envelope's tail begins.
         length = len(first.split(b'],"sentAt":')[0])
         assert len(each.body) <= limit
@@ -285,7 +287,7 @@ def test_an_empty_batch_is_never_sent(scripted):
 def test_no_thread_runs_before_the_first_event(scripted):
     """A program that forks after making its client must not get Python's warning about threads."""
     before = set(threading.enumerate())
-    client, transport = scripted()
+    client, _ = scripted()
     client.stats()
     assert set(threading.enumerate()) <= before
     client.track("u", "e", {})
