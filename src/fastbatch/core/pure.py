@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from fastbatch.core.interface import Batch, Code, Snapshot, message_length, record_span
+from fastbatch.core.interface import Batch, BodyLimitError, Code, Snapshot, message_length, record_span
 from fastbatch.typing import Envelope, Stamp, Template
 
 __all__ = ["PureCore", "rfc3339", "uuid7"]
@@ -177,14 +177,14 @@ class PureCore:
                 break
             count += 1
         if count == 0 and self._pending:
-            raise ValueError("the messages do not fit into the byte limit of a batch")
+            raise BodyLimitError
         return count
 
     def frame(self, scratch: PureScratch, batch: Batch, max_bytes: int, envelope: Envelope) -> None:
         messages = b",".join(envelope.message_head + record.message[1:] for record in batch.refs)
         body = envelope.head + messages + envelope.tail
         if len(body) > max_bytes:
-            raise ValueError("the messages do not fit into the byte limit of a batch")
+            raise BodyLimitError
         scratch.body = memoryview(body)
 
     def read(self, batch: Batch) -> list[bytes]:

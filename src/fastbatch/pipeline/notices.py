@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections import Counter
 
-__all__ = ["Notices"]
+__all__ = ["Notices", "say"]
 
 PERIOD = 30.0
 """Seconds between two lines about the same thing."""
+
+
+def say(logger: logging.Logger, level: int, text: str, *arguments: object) -> None:
+    """Log a line; what a handler of the program's raises is nothing that an event should suffer from."""
+    with contextlib.suppress(Exception):
+        logger.log(level, text, *arguments)
 
 
 class Notices:
@@ -49,4 +56,5 @@ class Notices:
     def _warn(self, key: tuple[str, str], events: int, detail: str) -> None:
         what, cause = key
         suffix = f": {detail}" if detail else ""
-        self._logger.warning("%d event%s %s (%s)%s", events, "" if events == 1 else "s", what, cause, suffix)
+        plural = "" if events == 1 else "s"
+        say(self._logger, logging.WARNING, "%d event%s %s (%s)%s", events, plural, what, cause, suffix)

@@ -12,6 +12,7 @@ from typing import Any
 
 from fastbatch.errors import DeliveryError
 from fastbatch.fastjson import loads
+from fastbatch.pipeline.notices import say
 from fastbatch.typing import Callback, DeliveryReport
 
 __all__ = ["Reporter"]
@@ -90,7 +91,8 @@ class Reporter:
                 self._ensure_thread()
                 self._changed.notify_all()
         if is_first:
-            self._logger.error("callbacks are too slow: some batches are not reported to them; stats() counts them")
+            text = "callbacks are too slow: some batches are not reported to them; stats() counts them"
+            say(self._logger, logging.ERROR, text)
 
     def wait(self, deadline: float) -> None:
         """Wait until everything is passed on; at once when a callback itself asks."""
@@ -145,4 +147,5 @@ class Reporter:
                 raise  # Ctrl-C on the program's own thread; on ours, SystemExit would end the reports and nothing else
             self._failures += 1
             if self._failures % 100 == 1:
-                self._logger.error("a callback raised %s; %d so far", type(error).__name__, self._failures)
+                text = "a callback raised %s; %d so far"
+                say(self._logger, logging.ERROR, text, type(error).__name__, self._failures)

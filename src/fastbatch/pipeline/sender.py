@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from fastbatch.config import Config
-from fastbatch.core.interface import Scratch
+from fastbatch.core.interface import BodyLimitError, Scratch
 from fastbatch.pipeline.backoff import wait_before_retry
 from fastbatch.pipeline.delivery import Delivery
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import Ledger
+from fastbatch.pipeline.notices import say
 from fastbatch.pipeline.post import Answer, Post
 from fastbatch.pipeline.shipment import Shipment
 from fastbatch.typing import Dialect, Envelope
@@ -60,21 +61,36 @@ class Sender:
         """Wait for a shipment and send it; False when the lane has none any more."""
         try:
             shipment = lane.next(scratch, until_idle=until_idle, deadline=deadline)
-        except ValueError as error:
+        except BodyLimitError as error:
             # A dialect whose envelope grew: the message was accepted by the old one's measure, and no batch holds it.
             shipment = lane.take_unframed(1)
             if shipment is not None:
                 self._delivery.settle(lane, shipment, "too_large", detail=str(error))
             return True
+        except BaseException as error:  # noqa: BLE001 a dialect may raise anything
+            if until_idle and not isinstance(error, Exception):
+                raise
+            self._survive(lane, lane.take_unframed(1), error)
+            return True
         if shipment is None:
             return False
         try:
             self._send(lane, shipment, scratch)
-        except Exception as error:  # noqa: BLE001 a sender that dies would leave the queue to fill in silence
-            self._logger.error("a sender failed with %s", type(error).__name__)
-            shipment.attempts += 1
-            self._retry(lane, shipment, None, f"the sender failed with {type(error).__name__}", None)
+        except BaseException as error:  # noqa: BLE001 a sender that dies would leave the queue to fill in silence
+            self._survive(lane, shipment, error)
+            if until_idle and not isinstance(error, Exception):
+                raise  # Ctrl-C on the program's own thread
         return True
+
+    def _survive(self, lane: Lane, shipment: Shipment | None, error: BaseException) -> None:
+        """Make of an exception that nobody foresaw an attempt that failed."""
+        name = type(error).__name__
+        say(self._logger, logging.ERROR, "a sender failed with %s", name)
+        if shipment is None or shipment.is_settled:
+            return
+        shipment.attempts += 1
+        shipment.is_possibly_delivered |= shipment.is_in_attempt
+        self._retry(lane, shipment, None, f"the sender failed with {name}", None)
 
     def _send(self, lane: Lane, shipment: Shipment, scratch: Scratch) -> None:
         if shipment.route is None and not self._route(lane, shipment):
@@ -128,7 +144,8 @@ class Sender:
         shipment.is_possibly_delivered |= answer.is_ambiguous
         self._ledger.attempt(is_retry=shipment.attempts > 1, framed=body_bytes, sent=answer.sent_bytes)
         if self._logger.isEnabledFor(self._log_level):
-            self._logger.log(
+            say(
+                self._logger,
                 self._log_level,
                 "attempt %d: %d messages, %d bytes, %d sent: %s",
                 shipment.attempts,
