@@ -6,6 +6,7 @@ The same interface, the same bytes, the same byte budget; a lock where the nativ
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -91,6 +92,7 @@ class PureCore:
         self._max_queue_bytes = max_queue_bytes
         self._max_message_bytes = max_message_bytes
         self._seed = seed
+        self._pid = os.getpid()
         self._templates: list[Template] = []
         # Reentrant: a signal handler or a destructor may push while this thread is inside.
         self._lock = threading.RLock()
@@ -118,6 +120,9 @@ class PureCore:
             return Code.ARGUMENT
         size = message_length(template, len(fields))
         span = record_span(size)
+        if os.getpid() != self._pid:
+            # Before the lock, which may have been held by another thread when this process was forked.
+            return Code.FORKED
         with self._lock:
             if self._is_closed:
                 return Code.CLOSED
