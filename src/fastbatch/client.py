@@ -273,7 +273,7 @@ class Client(Calls):
         on_full = self._config.on_full
         if on_full == "drop_oldest" and self._engine.evict(lane):
             return True
-        if on_full == "block" and self._engine.wait_for_room(deadline):
+        if on_full == "block" and self._engine.wait_for_room(lane, deadline):
             return True
         self._refuse("queue_full")
         if on_full == "raise":

@@ -190,8 +190,10 @@ class Engine:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, min(deadline - time.monotonic(), threading.TIMEOUT_MAX)))
 
-    def wait_for_room(self, deadline: float) -> bool:
+    def wait_for_room(self, lane: Lane, deadline: float) -> bool:
         """Wait until some message has its outcome; False when the deadline has passed."""
+        # A queue that is full for this message need not hold a batch's worth, and the interval may be long.
+        lane.flush_up_to(lane.core.snapshot().accepted)
         with self.ledger.lock:
             remaining = deadline - time.monotonic()
             # Room may have been made between the refusal and here: look again soon.
