@@ -115,26 +115,35 @@ class PureCore:
 
     def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
         template = self._templates[template_number]
-        given = _split(fields, template.count(Stamp.VALUE))
-        if given is None or now_ns < 0:
-            return Code.ARGUMENT
-        size = message_length(template, len(fields))
-        span = record_span(size)
         if os.getpid() != self._pid:
             # Before the lock, which may have been held by another thread when this process was forked.
             return Code.FORKED
+        if now_ns < 0:
+            return Code.ARGUMENT
+        if self._is_closed:
+            return Code.CLOSED
+        given = _split(fields, template.count(Stamp.VALUE))
+        if given is None:
+            return Code.ARGUMENT
+        size = message_length(template, len(fields))
+        if size > self._max_message_bytes:
+            return Code.TOO_LARGE
+        span = record_span(size)
         with self._lock:
-            if self._is_closed:
-                return Code.CLOSED
-            if size > self._max_message_bytes:
-                return Code.TOO_LARGE
-            if self._used_bytes + span > self._max_queue_bytes:
-                return Code.FULL
-            sequence = self._accepted
+            while True:
+                if self._is_closed:
+                    return Code.CLOSED
+                if self._used_bytes + span > self._max_queue_bytes:
+                    return Code.FULL
+                sequence = self._accepted
+                record = _Record(sequence, now_ns, self._compose(template, given, sequence, now_ns))
+                # A destructor that ran meanwhile may have appended a message of its own.
+                if self._accepted == sequence:
+                    break
             self._accepted += 1
             self._used_bytes += span
             self._pending_bytes += span
-            self._pending.append(_Record(sequence, now_ns, self._compose(template, given, sequence, now_ns)))
+            self._pending.append(record)
             return Code.WAKE if self._takes_mark() else Code.OK
 
     def _compose(self, template: Template, given: list[bytes], sequence: int, now_ns: int) -> bytes:
@@ -176,9 +185,11 @@ class PureCore:
             return min(max_messages, len(self._pending))
         length = len(envelope.head) + len(envelope.tail)
         count = 0
-        for record in self._pending:
+        # By index: a destructor that runs meanwhile may append, which an iterator does not survive.
+        for index in range(min(len(self._pending), max_messages)):
+            record = self._pending[index]
             length += (count > 0) + len(envelope.message_head) + len(record.message) - 1
-            if count == max_messages or length > max_bytes:
+            if length > max_bytes:
                 break
             count += 1
         if count == 0 and self._pending:
