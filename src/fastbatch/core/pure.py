@@ -87,15 +87,18 @@ class PureScratch:
 class PureCore:
     """See `fastbatch.core.interface.Core`."""
 
-    def __init__(self, max_queue_bytes: int, max_message_bytes: int, seed: int) -> None:
+    def __init__(
+        self, max_queue_bytes: int, max_message_bytes: int, seed: int, lock: threading.Condition | None = None
+    ) -> None:
         self.push = _push
         self._max_queue_bytes = max_queue_bytes
         self._max_message_bytes = max_message_bytes
         self._seed = seed
         self._pid = os.getpid()
         self._templates: list[Template] = []
-        # Reentrant: a signal handler or a destructor may push while this thread is inside.
-        self._lock = threading.RLock()
+        # Reentrant: a signal handler or a destructor may push while this thread is inside. The caller's own where it has
+        # one: the handler may want that next, while another thread holds it and wants to take.
+        self._lock = lock or threading.Condition()
         self._pending: deque[_Record] = deque()
         self._pending_bytes = 0
         self._used_bytes = 0

@@ -66,7 +66,8 @@ class Engine:
         return self._dialect.envelope(self._write_key, rfc3339(self._config.clock(), 3))
 
     def _new_lane(self, count: int) -> Lane:
-        core = new_core(self._config.max_queue_bytes // count, self.max_message_bytes, core_seed())
+        size = self._config.max_queue_bytes // count
+        core = new_core(size, self.max_message_bytes, core_seed(), self.ledger.lock)
         return Lane(core, self._config, self.ledger, self._envelope, is_ordered=self._config.ordering is not None)
 
     def add_template(self, template: Template) -> tuple[int, list[Any]]:
