@@ -10,7 +10,17 @@ from typing import Any, NamedTuple, Protocol
 
 from fastbatch.typing import Envelope, Stamp, Template
 
-__all__ = ["STAMP_LENGTHS", "Batch", "BodyLimitError", "Code", "Core", "Scratch", "Snapshot", "core_seed", "message_length"]
+__all__ = [
+    "STAMP_LENGTHS",
+    "Batch",
+    "BodyLimitError",
+    "Code",
+    "Core",
+    "Scratch",
+    "Snapshot",
+    "core_seed",
+    "message_length",
+]
 
 STAMP_LENGTHS = {
     Stamp.MESSAGE_ID: 36,

@@ -142,7 +142,7 @@ class Reporter:
     def _guard(self, function: Callable[..., Any], *arguments: object) -> None:
         try:
             function(*arguments)
-        except BaseException as error:  # noqa: BLE001 the user's function may raise anything
+        except BaseException as error:
             if self.is_direct and not isinstance(error, Exception):
                 raise  # Ctrl-C on the program's own thread; on ours, SystemExit would end the reports and nothing else
             self._failures += 1

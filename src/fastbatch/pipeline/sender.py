@@ -67,7 +67,7 @@ class Sender:
             if shipment is not None:
                 self._delivery.settle(lane, shipment, "too_large", detail=str(error))
             return True
-        except BaseException as error:  # noqa: BLE001 a dialect may raise anything
+        except BaseException as error:
             if until_idle and not isinstance(error, Exception):
                 raise
             self._survive(lane, lane.take_unframed(1), error)
@@ -76,7 +76,7 @@ class Sender:
             return False
         try:
             self._send(lane, shipment, scratch)
-        except BaseException as error:  # noqa: BLE001 a sender that dies would leave the queue to fill in silence
+        except BaseException as error:
             self._survive(lane, shipment, error)
             if until_idle and not isinstance(error, Exception):
                 raise  # Ctrl-C on the program's own thread
