@@ -29,7 +29,9 @@ ENDS = {
 }
 
 
-def run(code: str, endpoint: str, backend: str, close_timeout: float = 5.0) -> tuple[subprocess.CompletedProcess, float]:
+def run(
+    code: str, endpoint: str, backend: str, close_timeout: float = 5.0
+) -> tuple[subprocess.CompletedProcess, float]:
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", START.format(endpoint=endpoint, close_timeout=close_timeout) + code],
