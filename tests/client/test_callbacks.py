@@ -169,7 +169,7 @@ def test_in_sync_mode_a_callback_may_call_anything(scripted, elapsed, action):
                 "track": lambda: client.track("u", "second", {}),
                 "flush": lambda: client.flush(8),
                 "close": lambda: client.close(8),
-                "stats": lambda: client.stats(),
+                "stats": client.stats,
             }
             calls[action]()
             deadline.set()

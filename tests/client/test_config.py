@@ -94,7 +94,7 @@ def test_settings_that_contradict_each_other_are_refused(backend, settings, name
 
 def test_an_unknown_setting_is_refused_and_the_known_ones_named():
     """A misspelt name must not be ignored, and its value may be a secret."""
-    with pytest.raises(ConfigError, match="flush_at.*batch_size") as caught:
+    with pytest.raises(ConfigError, match=r"flush_at.*batch_size") as caught:
         Client("WK", flush_at="s3cret")  # type: ignore[call-arg]
     assert "s3cret" not in str(caught.value)
 
@@ -102,7 +102,7 @@ def test_an_unknown_setting_is_refused_and_the_known_ones_named():
 @pytest.mark.parametrize("key", ["", None, 5, b"WK", "a\nb", "ключ"])
 def test_a_bad_write_key_is_refused_and_not_shown(key):
     """Its text would otherwise end in a header, or in a log."""
-    with pytest.raises(ConfigError, match="write_key.*hidden"):
+    with pytest.raises(ConfigError, match=r"write_key.*hidden"):
         Client(key)
 
 

@@ -212,7 +212,7 @@ def test_the_account_adds_up_at_every_moment(scripted):
                 assert_conserved(client)
                 assert client.stats().queued_bytes <= 100_000
                 looks.append(1)
-            except AssertionError as error:
+            except AssertionError as error:  # noqa: PERF203 one look after another
                 failures.append(error)
 
     def produce():

@@ -109,7 +109,8 @@ def test_a_child_of_a_busy_parent_works(make_client, server):
 
     def work():
         client.track("u", "child", {})
-        return client.flush(5)[0]
+        client.flush(5)
+        return client.stats().delivered
 
     try:
         answers = [in_child(fork, work) for _ in range(5)]

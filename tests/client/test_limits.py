@@ -77,7 +77,7 @@ def test_the_queue_holds_exactly_its_bytes(scripted):
     assert taken == 64_000 // span
     assert client.stats().queued_bytes == taken * span <= 64_000
     assert client.stats().refused == {"queue_full": 1}
-    assert span == record_span(span - 24) and span % 8 == 0
+    assert span == record_span(span - 24)
     transport.release()
     assert client.flush(5).pending == 0
     assert client.stats().queued_bytes == 0
@@ -86,7 +86,7 @@ def test_the_queue_holds_exactly_its_bytes(scripted):
 
 @pytest.mark.parametrize("size", [700, 1500, 2500, 3500])
 def test_a_queue_smaller_than_a_batch_still_flows(scripted, elapsed, size):
-    """It never holds a batch's worth, and must not wait for one, nor for the interval, while a caller waits for room."""
+    """It never holds a batch's worth, and must wait neither for one nor for the interval while a caller waits."""
     client, _ = scripted(max_queue_bytes=4096, max_message_bytes=3800, on_full="block", block_timeout=3)
     for number in range(30):
         assert client.track("u", "e", {"pad": "x" * (size if number % 2 else 300)})

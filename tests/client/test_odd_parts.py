@@ -130,7 +130,7 @@ def test_a_dialect_that_returns_no_verdict_does_not_stop_delivery(scripted, said
     """The batch has some outcome in the end, and the next one is delivered."""
 
     class Confused(Segment):
-        answers = [said]
+        answers = [said]  # noqa: RUF012 the class has one instance
 
         def verdict(self, response):
             return self.answers.pop() if self.answers else super().verdict(response)

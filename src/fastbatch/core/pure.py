@@ -96,8 +96,8 @@ class PureCore:
         self._seed = seed
         self._pid = os.getpid()
         self._templates: list[Template] = []
-        # Reentrant: a signal handler or a destructor may push while this thread is inside. The caller's own where it has
-        # one: the handler may want that next, while another thread holds it and wants to take.
+        # Reentrant: a signal handler or a destructor may push while this thread is inside. The caller's own where it
+        # has one: the handler may want that next, while another thread holds it and wants to take.
         self._lock = lock or threading.Condition()
         self._pending: deque[_Record] = deque()
         self._pending_bytes = 0
@@ -116,7 +116,7 @@ class PureCore:
     def entry(self, template_number: int) -> tuple[PureCore, int]:
         return self, template_number
 
-    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
+    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:  # noqa: PLR0911 one for each code
         template = self._templates[template_number]
         if os.getpid() != self._pid:
             # Before the lock, which may have been held by another thread when this process was forked.
