@@ -59,6 +59,7 @@ class Runner:
         self.core = core
         self.scratch = core.scratch(MOST, BODY)
         self.batches = []
+        self.mark = 1, 1
         for template in TEMPLATES:
             core.add_template(template)
 
@@ -83,6 +84,8 @@ class Runner:
         if batch is None:
             return None
         self.batches.append(batch)
+        # As a lane does: the native core's mark is absolute, so that one from before a take may wake too early.
+        self.core.arm(*self.mark)
         body = bytes(self.scratch.body) if envelope is not None else b""
         return len(batch), list(batch.sequences), batch.oldest_ns, body
 
@@ -113,6 +116,7 @@ class Runner:
             self.core.acknowledge(self.batches.pop(which))
 
     def arm(self, messages, size):
+        self.mark = messages, size
         return self.core.arm(messages, size)
 
     def close(self):
