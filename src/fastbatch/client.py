@@ -100,6 +100,7 @@ class Client(Calls):
         """Make a new, empty engine, and what the shorthands keep of it."""
         engine = Engine(self._config, self._dialect, self._write_key, self._transport)
         self._engine = engine
+        self._pid = os.getpid()
         self._lanes = engine.lanes
         self._first_lane = engine.lanes[0]
         self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
@@ -275,7 +276,7 @@ class Client(Calls):
         on_full = self._config.on_full
         if on_full == "drop_oldest" and self._engine.evict(lane):
             return True
-        if on_full == "block" and self._engine.wait_for_room(deadline):
+        if on_full == "block" and self._engine.wait_for_room(lane, deadline):
             return True
         self._refuse("queue_full")
         if on_full == "raise":
@@ -301,7 +302,9 @@ class Client(Calls):
         Args:
             timeout: Seconds; None waits as long as it takes.
         """
-        return self._engine.flush(_checked_timeout(timeout))
+        timeout = _checked_timeout(timeout)
+        self._notice_fork()
+        return self._engine.flush(timeout)
 
     def close(self, timeout: float | None = 10.0) -> FlushResult:
         """
@@ -313,6 +316,7 @@ class Client(Calls):
             timeout: Seconds; None waits as long as it takes.
         """
         timeout = _checked_timeout(timeout)
+        self._notice_fork()
         self._is_closed = True
         self._track_entry = None
         self._finalizer.detach()
@@ -320,14 +324,20 @@ class Client(Calls):
 
     def stats(self) -> Stats:
         """Return the account of all events so far."""
+        self._notice_fork()
         return self._engine.stats()
 
     def after_fork_in_child(self) -> None:
-        """Start anew and empty in a forked child. Python's own forks call it; after others the first event does."""
+        """Start anew and empty in a forked child. Python's own forks call it; after others the first call does."""
         self._finalizer.detach()
         self._bind()
         if self._is_closed:
             self._track_entry = None
+
+    def _notice_fork(self) -> None:
+        # A fork that Python did not see. `enqueue` learns of it from the core.
+        if os.getpid() != self._pid:
+            self.after_fork_in_child()
 
     def __enter__(self) -> Self:
         return self

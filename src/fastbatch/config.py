@@ -234,8 +234,7 @@ def _read(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         kinds = {_INTEGERS: "a whole number", _SECONDS: "a number of seconds", _BOOLEANS: "true or false"}
         wanted = next((word for names, word in kinds.items() if name in names), "a JSON object")
-        shown = "<hidden>" if name in _SECRET else text
-        raise ConfigError(name, shown, f"{wanted} in the environment") from None
+        raise ConfigError(name, _shown(name, text), f"{wanted} in the environment") from None
     raise ConfigError(name, "<hidden>", "set in the program, not in the environment")
 
 
@@ -285,8 +284,11 @@ def _is_url(value: Any) -> bool:
 
 
 def _is_endpoint(value: Any) -> bool:
-    # A query or a fragment would swallow the path that the dialect appends.
-    return _is_url(value) and not urlsplit(value).query and not urlsplit(value).fragment
+    # A query or a fragment would swallow the path that the dialect appends; a password would be shown and not be sent.
+    if not _is_url(value):
+        return False
+    parts = urlsplit(value)
+    return not parts.query and not parts.fragment and "@" not in parts.netloc
 
 
 def _is_header_map(value: Any) -> bool:
@@ -318,7 +320,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
         lambda v: isinstance(v, str) or _has_methods("template", "envelope", "verdict")(v),
         "the name of a dialect, or an object that follows the Dialect Protocol",
     ),
-    "endpoint": _or_none((_is_endpoint, "an http or https URL with a host and without query or fragment")),
+    "endpoint": _or_none((_is_endpoint, "an http or https URL with a host and without password, query or fragment")),
     "interval": _seconds(zero=False),
     "batch_size": _or_none(_at_least(1, 100_000)),
     "max_message_bytes": _or_none(_at_least(1)),
@@ -353,8 +355,12 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     ),
 }
 
-_SECRET = frozenset({"proxy", "headers"})
+_SECRET = frozenset({"proxy", "headers", "endpoint"})
 """Settings that may hold a password, so that their value is not shown."""
+
+
+def _shown(name: str, value: object) -> object:
+    return "<hidden>" if name in _SECRET and (name != "endpoint" or "@" in str(value)) else value
 
 
 def check_settings(config: Config) -> None:
@@ -362,6 +368,6 @@ def check_settings(config: Config) -> None:
     for name, (is_allowed, allowed) in _RULES.items():
         value = getattr(config, name)
         if not is_allowed(value):
-            raise ConfigError(name, "<hidden>" if name in _SECRET else value, allowed)
+            raise ConfigError(name, _shown(name, value), allowed)
     if config.ca_file is not None and config.ssl_context is not None:
         raise ConfigError("ca_file", config.ca_file, "None when ssl_context is given")

@@ -21,5 +21,13 @@ if not sysconfig.get_config_var("Py_GIL_DISABLED"):
     except ImportError:
         orjson = None
 
-loads: Callable[[bytes], Any] = json.loads if orjson is None else orjson.loads
-"""Return what JSON bytes stand for; raises ValueError."""
+_loads_fast: Callable[[bytes], Any] = json.loads if orjson is None else orjson.loads
+
+
+def loads(data: bytes) -> Any:
+    """Return what JSON bytes stand for; raises ValueError."""
+    try:
+        return _loads_fast(data)
+    except ValueError:
+        # orjson also refuses what is JSON: numbers beyond the range of a float, which our encoder writes.
+        return json.loads(data)

@@ -7,6 +7,7 @@ The queue of encoded messages, native where it was built, else in Python: one in
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 
 from fastbatch.core import pure
@@ -40,8 +41,8 @@ def _choose() -> str:
 BACKEND = _choose()
 
 
-def new_core(max_queue_bytes: int, max_message_bytes: int, seed: int) -> Core:
-    """Return an empty core of the backend in use; see `Core`."""
+def new_core(max_queue_bytes: int, max_message_bytes: int, seed: int, lock: threading.Condition) -> Core:
+    """Return an empty core of the backend in use; ``lock`` is held where it is taken from. See `Core`."""
     if BACKEND == "native" and _new_native is not None:
         return _new_native(max_queue_bytes, max_message_bytes, seed)
-    return pure.PureCore(max_queue_bytes, max_message_bytes, seed)
+    return pure.PureCore(max_queue_bytes, max_message_bytes, seed, lock)

@@ -10,7 +10,17 @@ from typing import Any, NamedTuple, Protocol
 
 from fastbatch.typing import Envelope, Stamp, Template
 
-__all__ = ["STAMP_LENGTHS", "Batch", "Code", "Core", "Scratch", "Snapshot", "core_seed", "message_length"]
+__all__ = [
+    "STAMP_LENGTHS",
+    "Batch",
+    "BodyLimitError",
+    "Code",
+    "Core",
+    "Scratch",
+    "Snapshot",
+    "core_seed",
+    "message_length",
+]
 
 STAMP_LENGTHS = {
     Stamp.MESSAGE_ID: 36,
@@ -36,6 +46,13 @@ class Code(IntEnum):
     FORKED = -4
     NO_MEMORY = -5
     ARGUMENT = -6
+
+
+class BodyLimitError(ValueError):
+    """Messages do not fit into the byte limit of a body."""
+
+    def __init__(self) -> None:
+        super().__init__("the messages do not fit into the byte limit of a batch")
 
 
 def core_seed() -> int:
@@ -125,12 +142,12 @@ class Core(Protocol):
         Without an envelope the messages are taken whatever their size, and not framed.
 
         Raises:
-            ValueError: When the first message alone exceeds ``max_bytes``; nothing is taken then.
+            BodyLimitError: When the first message alone exceeds ``max_bytes``; nothing is taken then.
         """
         ...
 
     def frame(self, scratch: Any, batch: Batch, max_bytes: int, envelope: Envelope) -> None:
-        """Frame a batch again into ``scratch.body``."""
+        """Frame a batch again into ``scratch.body``; raises `BodyLimitError`."""
         ...
 
     def read(self, batch: Batch) -> list[bytes]:

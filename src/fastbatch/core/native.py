@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastbatch.core._native import ffi, lib
-from fastbatch.core.interface import Batch, Code, Snapshot
+from fastbatch.core.interface import Batch, BodyLimitError, Code, Snapshot
 from fastbatch.typing import Envelope, Stamp, Template
 
 __all__ = ["NativeCore"]
@@ -22,7 +22,6 @@ _STAMPS = {
 }
 
 _ERRORS: dict[int, tuple[type[Exception], str]] = {
-    Code.TOO_LARGE: (ValueError, "the messages do not fit into the byte limit of a batch"),
     Code.FORKED: (RuntimeError, "this core belongs to the process that this one was forked from"),
     Code.NO_MEMORY: (MemoryError, "no memory for the queue"),
     Code.ARGUMENT: (ValueError, "a size is out of range, or a template is malformed"),
@@ -30,6 +29,8 @@ _ERRORS: dict[int, tuple[type[Exception], str]] = {
 
 
 def _checked(result: int) -> int:
+    if result == Code.TOO_LARGE:
+        raise BodyLimitError
     if result < 0:
         kind, text = _ERRORS[result]
         raise kind(text)

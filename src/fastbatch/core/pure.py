@@ -6,6 +6,7 @@ The same interface, the same bytes, the same byte budget; a lock where the nativ
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
-from fastbatch.core.interface import Batch, Code, Snapshot, message_length, record_span
+from fastbatch.core.interface import Batch, BodyLimitError, Code, Snapshot, message_length, record_span
 from fastbatch.typing import Envelope, Stamp, Template
 
 __all__ = ["PureCore", "rfc3339", "uuid7"]
@@ -86,14 +87,18 @@ class PureScratch:
 class PureCore:
     """See `fastbatch.core.interface.Core`."""
 
-    def __init__(self, max_queue_bytes: int, max_message_bytes: int, seed: int) -> None:
+    def __init__(
+        self, max_queue_bytes: int, max_message_bytes: int, seed: int, lock: threading.Condition | None = None
+    ) -> None:
         self.push = _push
         self._max_queue_bytes = max_queue_bytes
         self._max_message_bytes = max_message_bytes
         self._seed = seed
+        self._pid = os.getpid()
         self._templates: list[Template] = []
-        # Reentrant: a signal handler or a destructor may push while this thread is inside.
-        self._lock = threading.RLock()
+        # Reentrant: a signal handler or a destructor may push while this thread is inside. The caller's own where it
+        # has one: the handler may want that next, while another thread holds it and wants to take.
+        self._lock = lock or threading.Condition()
         self._pending: deque[_Record] = deque()
         self._pending_bytes = 0
         self._used_bytes = 0
@@ -111,29 +116,37 @@ class PureCore:
     def entry(self, template_number: int) -> tuple[PureCore, int]:
         return self, template_number
 
-    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
+    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:  # noqa: PLR0911 one for each code
         template = self._templates[template_number]
+        if os.getpid() != self._pid:
+            # Before the lock, which may have been held by another thread when this process was forked.
+            return Code.FORKED
+        if now_ns < 0:
+            return Code.ARGUMENT
+        if self._is_closed:
+            return Code.CLOSED
         given = _split(fields, template.count(Stamp.VALUE))
-        if given is None or now_ns < 0:
+        if given is None:
             return Code.ARGUMENT
         size = message_length(template, len(fields))
+        if size > self._max_message_bytes:
+            return Code.TOO_LARGE
         span = record_span(size)
         with self._lock:
-            if self._is_closed:
-                return Code.CLOSED
-            if size > self._max_message_bytes:
-                return Code.TOO_LARGE
-            sequence, message = -1, b""
-            # Again when a signal handler or a destructor has pushed, and taken the number, meanwhile.
-            while sequence != self._accepted:
+            while True:
+                if self._is_closed:
+                    return Code.CLOSED
                 if self._used_bytes + span > self._max_queue_bytes:
                     return Code.FULL
                 sequence = self._accepted
-                message = self._compose(template, given, sequence, now_ns)
+                record = _Record(sequence, now_ns, self._compose(template, given, sequence, now_ns))
+                # A destructor that ran meanwhile may have appended a message of its own.
+                if self._accepted == sequence:
+                    break
             self._accepted += 1
             self._used_bytes += span
             self._pending_bytes += span
-            self._pending.append(_Record(sequence, now_ns, message))
+            self._pending.append(record)
             return Code.WAKE if self._takes_mark() else Code.OK
 
     def _compose(self, template: Template, given: list[bytes], sequence: int, now_ns: int) -> bytes:
@@ -176,20 +189,22 @@ class PureCore:
             return min(max_messages, len(self._pending))
         length = len(envelope.head) + len(envelope.tail)
         count = 0
-        for record in self._pending:
+        # By index: a destructor that runs meanwhile may append, which an iterator does not survive.
+        for index in range(min(len(self._pending), max_messages)):
+            record = self._pending[index]
             length += (count > 0) + len(envelope.message_head) + len(record.message) - 1
-            if count == max_messages or length > max_bytes:
+            if length > max_bytes:
                 break
             count += 1
         if count == 0 and self._pending:
-            raise ValueError("the messages do not fit into the byte limit of a batch")
+            raise BodyLimitError
         return count
 
     def frame(self, scratch: PureScratch, batch: Batch, max_bytes: int, envelope: Envelope) -> None:
         messages = b",".join(envelope.message_head + record.message[1:] for record in batch.refs)
         body = envelope.head + messages + envelope.tail
         if len(body) > max_bytes:
-            raise ValueError("the messages do not fit into the byte limit of a batch")
+            raise BodyLimitError
         scratch.body = memoryview(body)
 
     def read(self, batch: Batch) -> list[bytes]:

@@ -35,9 +35,11 @@ def wait_before_retry(attempt: int, asked: float | None, chosen: Callable[[int],
     wait = full_jitter(attempt)
     if chosen is not None:
         try:
-            wait = min(max(0.0, float(chosen(attempt))), LONGEST_RETRY_AFTER)
+            answer = float(chosen(attempt))
         except Exception:  # noqa: BLE001 the user's function must not cost the user a batch
-            wait = full_jitter(attempt)
+            answer = -1.0
+        if answer >= 0:  # which NaN is not
+            wait = min(answer, LONGEST_RETRY_AFTER)
     if asked is not None:
         wait = max(wait, min(asked, LONGEST_RETRY_AFTER))
     return wait

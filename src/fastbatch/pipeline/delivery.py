@@ -40,12 +40,18 @@ class Delivery:
         batch = shipment.batch
         messages = lane.core.read(batch) if self._reporter.wants_messages else []
         lane.core.acknowledge(batch)
-        self._reporter.report(_report(shipment, cause, status, detail), messages)
+        report = _report(shipment, cause, status, detail)
+        # First queued, then counted, so that a flush also waits for the callbacks. One that runs here and now comes
+        # after the count: it may itself flush, and what it raises must not leave the batch without its outcome.
+        if not self._reporter.is_direct:
+            self._reporter.report(report, messages)
         with self._ledger.lock:
             lane.settled(shipment)
             self._ledger.settle(len(batch), cause)
         if cause:
             self._notices.tell("dropped", cause, len(batch), detail)
+        if self._reporter.is_direct:
+            self._reporter.report(report, messages)
 
 
 def _report(shipment: Shipment, cause: str, status: int | None, detail: str) -> DeliveryReport:

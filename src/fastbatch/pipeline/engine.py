@@ -76,7 +76,7 @@ class Engine:
 
     def _new_lane(self, count: int) -> Lane:
         max_queue_bytes = self._config.max_queue_bytes // count
-        core = new_core(max_queue_bytes, self.max_message_bytes, core_seed())
+        core = new_core(max_queue_bytes, self.max_message_bytes, core_seed(), self.ledger.lock)
         return Lane(core, self._config, self.ledger, self._envelope, max_queue_bytes=max_queue_bytes)
 
     def add_template(self, template: Template) -> tuple[int, list[Any]]:
@@ -247,8 +247,10 @@ class Engine:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, min(deadline - time.monotonic(), threading.TIMEOUT_MAX)))
 
-    def wait_for_room(self, deadline: float) -> bool:
+    def wait_for_room(self, lane: Lane, deadline: float) -> bool:
         """Wait until some message has its outcome; False when the deadline has passed."""
+        # A queue that is full for this message need not hold a batch's worth, and the interval may be long.
+        lane.flush_up_to(lane.core.snapshot().accepted)
         with self.ledger.lock:
             remaining = deadline - time.monotonic()
             # Room may have been made between the refusal and here: look again soon.

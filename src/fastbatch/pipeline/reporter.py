@@ -53,7 +53,7 @@ class Reporter:
         self._callback = callback
         self._on_delivery = on_delivery
         self._logger = logger
-        self._is_direct = is_direct
+        self.is_direct = is_direct
         self._waiting: deque[_Item] = deque()
         self._waiting_bytes = 0
         self._changed = threading.Condition()
@@ -77,7 +77,7 @@ class Reporter:
         if self._is_silent:
             return
         item = _Item(report, messages)
-        if self._is_direct:
+        if self.is_direct:
             self._tell(item)
             return
         size = sum(map(len, messages))
