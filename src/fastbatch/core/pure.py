@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fastbatch.core.interface import Batch, Code, Snapshot, message_length, record_span
 from fastbatch.typing import Envelope, Stamp, Template
@@ -110,6 +110,9 @@ class PureCore:
 
     def entry(self, template_number: int) -> tuple[PureCore, int]:
         return self, template_number
+
+    def addresses(self, entry: Any) -> tuple[int, int]:  # noqa: ARG002 the native core needs it
+        return 0, 0
 
     def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
         template = self._templates[template_number]

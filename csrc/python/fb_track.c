@@ -1,0 +1,373 @@
+/*
+ * fb_track.c: `Client.track` for CPython, the one call that is made once an event, without a Python frame and without
+ * cffi in its way. Everything that is not common about a call is left to the method in Python that it stands for.
+ *
+ * It links nothing of the core: `fb_push` and the entry reach it as addresses, so that there is one copy of the core in a
+ * process, the one that cffi binds. It keeps to the limited API of 3.10: one binary serves every later CPython.
+ *
+ * The twin of this file, with the same behaviour, is `python_track` in src/fastbatch/core/quick.py.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "fastbatch.h"
+
+/* The parameters of `track`; the first three are what a common call gives. */
+static const char *const PARAMETERS[] = {"user_id",   "event",        "properties",   "context",
+                                         "timestamp", "anonymous_id", "integrations", "message_id"};
+enum { PARAMETER_COUNT = 8, VALUE_COUNT = 3 };
+
+/* The items of a QuickEntry, see quick.py. */
+enum { ENTRY_DUMPS, ENTRY_DEFAULT, ENTRY_OPTIONS, ENTRY_CORE, ENTRY_PUSH, ENTRY_HANDLE, ENTRY_PUSH_ADDRESS,
+       ENTRY_HANDLE_ADDRESS, ENTRY_LENGTH };
+
+typedef int (*push_function)(struct fb_entry *handle, const char *fields);
+
+/* Where a call encodes and pushes to. */
+struct target {
+    PyObject *entry; /* a QuickEntry, which keeps all below alive; NULL while no call is common */
+    PyObject *dumps;
+    PyObject *fallback; /* what dumps calls for values that it does not know */
+    PyObject *options;
+    push_function push;
+    struct fb_entry *handle;
+};
+
+/* What a client inherits. */
+struct quick {
+    PyObject_HEAD
+    struct target target;
+};
+
+static void *
+address_of(PyObject *entry, Py_ssize_t item)
+{
+    PyObject *number = PyTuple_GetItem(entry, item);
+
+    return number == NULL ? NULL : PyLong_AsVoidPtr(number);
+}
+
+/* False, with an exception set, when it is no entry of a native core. */
+static bool
+read_entry(PyObject *entry, struct target *target)
+{
+    target->entry = entry;
+    target->dumps = PyTuple_GetItem(entry, ENTRY_DUMPS);
+    target->fallback = PyTuple_GetItem(entry, ENTRY_DEFAULT);
+    target->options = PyTuple_GetItem(entry, ENTRY_OPTIONS);
+    target->push = (push_function)(uintptr_t)address_of(entry, ENTRY_PUSH_ADDRESS);
+    if (target->push == NULL)
+        return false;
+    target->handle = address_of(entry, ENTRY_HANDLE_ADDRESS);
+    return target->handle != NULL;
+}
+
+/* Returns the place of a parameter; -1 when none has this name. */
+static int
+place_of(PyObject *name)
+{
+    for (int place = 0; place < PARAMETER_COUNT; place++) {
+        if (PyUnicode_CompareWithASCIIString(name, PARAMETERS[place]) == 0)
+            return place;
+    }
+    return -1;
+}
+
+/* Puts an argument where it belongs; false when the call is not common. */
+static bool
+put_argument(PyObject *values[VALUE_COUNT], int place, PyObject *argument)
+{
+    if (place < 0 || place >= PARAMETER_COUNT)
+        return false;
+    if (place >= VALUE_COUNT)
+        return argument == Py_None;
+    if (values[place] != NULL)
+        return false;
+    values[place] = argument;
+    return true;
+}
+
+/* Finds the three values of a common call: a user and an event that are text, and a dict. */
+static bool
+find_values(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject *values[VALUE_COUNT])
+{
+    const Py_ssize_t name_count = names == NULL ? 0 : PyTuple_Size(names);
+
+    values[0] = values[1] = values[2] = NULL;
+    if (count > PARAMETER_COUNT)
+        return false;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (!put_argument(values, (int)i, args[i]))
+            return false;
+    }
+    for (Py_ssize_t i = 0; i < name_count; i++) {
+        const int place = place_of(PyTuple_GetItem(names, i));
+
+        /* What is given twice is an error, which the method in Python words. */
+        if (place < count || !put_argument(values, place, args[count + i]))
+            return false;
+    }
+    return values[0] != NULL && PyUnicode_CheckExact(values[0]) && values[1] != NULL &&
+           PyUnicode_CheckExact(values[1]) && values[2] != NULL && PyDict_Check(values[2]);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations" /* what replaces PyErr_Fetch is not in the API of 3.10 */
+
+/*
+ * Takes back the TypeError of a value that orjson refuses, for which there is another way; leaves every other exception,
+ * and raises the one that is no Exception: Ctrl-C while a value's own code ran, which orjson wraps like any other.
+ */
+static void
+forgive_refusal(void)
+{
+    PyObject *type, *error, *traceback, *cause;
+
+    if (!PyErr_ExceptionMatches(PyExc_TypeError))
+        return;
+    PyErr_Fetch(&type, &error, &traceback);
+    PyErr_NormalizeException(&type, &error, &traceback);
+    cause = PyException_GetCause(error);
+    if (cause != NULL && !PyObject_IsInstance(cause, PyExc_Exception))
+        PyErr_SetObject((PyObject *)Py_TYPE(cause), cause);
+    Py_XDECREF(cause);
+    Py_XDECREF(type);
+    Py_XDECREF(error);
+    Py_XDECREF(traceback);
+}
+
+#pragma GCC diagnostic pop
+
+/* Returns the values as JSON bytes; NULL when they are refused, perhaps with an exception set. */
+static PyObject *
+encode(const struct target *target, PyObject *const values[VALUE_COUNT])
+{
+    PyObject *tuple = PyTuple_Pack(VALUE_COUNT, values[0], values[1], values[2]);
+    PyObject *arguments, *bytes;
+
+    if (tuple == NULL)
+        return NULL;
+    arguments = PyTuple_Pack(3, tuple, target->fallback, target->options);
+    Py_DECREF(tuple);
+    if (arguments == NULL)
+        return NULL;
+    bytes = PyObject_Call(target->dumps, arguments, NULL);
+    Py_DECREF(arguments);
+    if (bytes == NULL)
+        forgive_refusal();
+    return bytes;
+}
+
+/* Returns True or False, or Py_None when the call is left to the method in Python; all of them new references. */
+static PyObject *
+push(PyObject *self, const struct target *target, PyObject *const values[VALUE_COUNT])
+{
+    PyObject *bytes = encode(target, values);
+    const char *fields;
+    int result;
+
+    if (bytes == NULL)
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
+    fields = PyBytes_AsString(bytes);
+    if (fields == NULL) {
+        Py_DECREF(bytes);
+        return NULL;
+    }
+    /* Not for the core's sake: this is where the senders get their turns, as with every call through cffi. */
+    Py_BEGIN_ALLOW_THREADS
+    result = target->push(target->handle, fields);
+    Py_END_ALLOW_THREADS
+    Py_DECREF(bytes);
+    if (result == FB_OK)
+        return Py_NewRef(Py_True);
+    return PyObject_CallMethod(self, "_after_push", "i", result);
+}
+
+/* Calls the method in Python with the same arguments. */
+static PyObject *
+track_slowly(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    const Py_ssize_t name_count = names == NULL ? 0 : PyTuple_Size(names);
+    PyObject *positional = PyTuple_New(count), *keywords = PyDict_New(), *method, *result = NULL;
+
+    method = PyObject_GetAttrString(self, "_track_slowly");
+    if (method == NULL || positional == NULL || keywords == NULL)
+        goto done;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (PyTuple_SetItem(positional, i, Py_NewRef(args[i])) < 0)
+            goto done;
+    }
+    for (Py_ssize_t i = 0; i < name_count; i++) {
+        if (PyDict_SetItem(keywords, PyTuple_GetItem(names, i), args[count + i]) < 0)
+            goto done;
+    }
+    result = PyObject_Call(method, positional, keywords);
+done:
+    Py_XDECREF(positional);
+    Py_XDECREF(keywords);
+    Py_XDECREF(method);
+    return result;
+}
+
+static PyObject *
+track(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
+{
+    /* A copy: a value's own code, or another thread while we push, may close the client and take its entry away. */
+    const struct target target = ((struct quick *)self)->target;
+    PyObject *values[VALUE_COUNT], *answer;
+
+    if (target.entry == NULL || !find_values(args, count, names, values))
+        return track_slowly(self, args, count, names);
+    Py_INCREF(target.entry);
+    answer = push(self, &target, values);
+    Py_DECREF(target.entry);
+    if (answer != Py_None)
+        return answer;
+    Py_DECREF(answer);
+    return track_slowly(self, args, count, names);
+}
+
+/* Quick: the type. */
+
+static PyObject *
+get_entry(PyObject *self, void *Py_UNUSED(closure))
+{
+    PyObject *entry = ((struct quick *)self)->target.entry;
+
+    return Py_NewRef(entry == NULL ? Py_None : entry);
+}
+
+static int
+set_entry(PyObject *self, PyObject *entry, void *Py_UNUSED(closure))
+{
+    struct quick *quick = (struct quick *)self;
+    PyObject *previous = quick->target.entry;
+    struct target target = {.entry = NULL};
+
+    if (entry != NULL && entry != Py_None) {
+        if (!PyTuple_Check(entry) || PyTuple_Size(entry) != ENTRY_LENGTH) {
+            PyErr_SetString(PyExc_TypeError, "an entry is a QuickEntry or None");
+            return -1;
+        }
+        if (!read_entry(entry, &target)) {
+            if (!PyErr_Occurred())
+                PyErr_SetString(PyExc_ValueError, "an entry of a native core has addresses");
+            return -1;
+        }
+        Py_INCREF(entry);
+    }
+    quick->target = target;
+    Py_XDECREF(previous);
+    return 0;
+}
+
+/*
+ * Returns `track` as a method of the class that it is called on, with this docstring. The definition is never given back,
+ * since nobody knows how long the method is used; there is one for each such class.
+ */
+static PyObject *
+new_track(PyObject *type, PyObject *docstring)
+{
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(docstring, &length);
+    PyMethodDef *definition;
+    char *copy;
+
+    if (text == NULL)
+        return NULL;
+    definition = PyMem_Malloc(sizeof *definition + (size_t)length + 1);
+    if (definition == NULL)
+        return PyErr_NoMemory();
+    copy = (char *)(definition + 1);
+    memcpy(copy, text, (size_t)length + 1);
+    *definition =
+        (PyMethodDef){"track", (PyCFunction)(void (*)(void))track, METH_FASTCALL | METH_KEYWORDS, copy};
+    return PyDescr_NewMethod((PyTypeObject *)type, definition);
+}
+
+static int
+quick_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(((struct quick *)self)->target.entry);
+    return 0;
+}
+
+static int
+quick_clear(PyObject *self)
+{
+    Py_CLEAR(((struct quick *)self)->target.entry);
+    return 0;
+}
+
+static void
+quick_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+
+    PyObject_GC_UnTrack(self);
+    (void)quick_clear(self);
+    ((freefunc)(uintptr_t)PyType_GetSlot(type, Py_tp_free))(self);
+    Py_DECREF(type);
+}
+
+static PyMethodDef quick_methods[] = {
+    {"_new_track", new_track, METH_O | METH_CLASS, "Return `track` as a method of this class, with this docstring."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef quick_getset[] = {
+    {"_track_entry", get_entry, set_entry, "A QuickEntry, or None while no call is common.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot quick_slots[] = {
+    {Py_tp_doc, "What a client inherits so that its `track` can be quick; see `fastbatch.core.quick`."},
+    {Py_tp_methods, quick_methods},
+    {Py_tp_getset, quick_getset},
+    {Py_tp_traverse, (void *)(uintptr_t)quick_traverse},
+    {Py_tp_clear, (void *)(uintptr_t)quick_clear},
+    {Py_tp_dealloc, (void *)(uintptr_t)quick_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec quick_spec = {
+    .name = "fastbatch.core._track.Quick",
+    .basicsize = sizeof(struct quick),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+    .slots = quick_slots,
+};
+
+static int
+module_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &quick_spec, NULL);
+    int result;
+
+    if (type == NULL)
+        return -1;
+    result = PyModule_AddType(module, (PyTypeObject *)type);
+    Py_DECREF(type);
+    return result;
+}
+
+static PyModuleDef_Slot module_slots[] = {
+    {Py_mod_exec, (void *)(uintptr_t)module_exec},
+    {0, NULL},
+};
+
+static PyModuleDef module_definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "fastbatch.core._track",
+    .m_doc = "The call that is made once an event; see `fastbatch.core.quick`.",
+    .m_slots = module_slots,
+};
+
+PyMODINIT_FUNC
+PyInit__track(void)
+{
+    return PyModuleDef_Init(&module_definition);
+}
