@@ -115,7 +115,10 @@ void fb_core_acknowledge(struct fb_core *core, const fb_ref *refs, uint32_t coun
  */
 int fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes);
 
-/* Later appends return FB_ERR_CLOSED; what is queued can still be taken. */
+/*
+ * Later appends return FB_ERR_CLOSED; what is queued can still be taken. It is all taken when a later snapshot shows no
+ * pending_bytes: an append that was under way counts there until it is taken or refused.
+ */
 void fb_core_close(struct fb_core *core);
 
 void fb_core_snapshot(struct fb_core *core, struct fb_snapshot *out);

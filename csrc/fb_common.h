@@ -15,15 +15,34 @@
 #define FB_LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define FB_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-/* Compiled with FB_TEST_ALLOCATOR, the tests put an allocator in place that fails when they say so. */
+/* Every piece of memory is asked for by one of two functions, here and in fb_map.c. Compiled with FB_TEST_ALLOCATOR, the
+ * tests say which request fails. */
 #ifdef FB_TEST_ALLOCATOR
-void *fb_test_calloc(size_t count, size_t size);
-bool fb_test_map_fails(void);
-#define fb_calloc(count, size) fb_test_calloc(count, size)
+bool fb_test_request_fails(void);
 #else
-#define fb_calloc(count, size) calloc(count, size)
+static inline bool
+fb_test_request_fails(void)
+{
+    return false;
+}
 #endif
-#define fb_free(pointer) free(pointer)
+
+/* Returns zeroed memory that begins on a cache line, or NULL. Give it back with fb_free(). */
+static inline void *
+fb_new(size_t size)
+{
+    /* C11 wants a multiple of the alignment. */
+    const size_t bytes = (size + FB_CACHE_LINE - 1) / FB_CACHE_LINE * FB_CACHE_LINE;
+    void *memory = fb_test_request_fails() ? NULL : aligned_alloc(FB_CACHE_LINE, bytes);
+
+    return memory == NULL ? NULL : memset(memory, 0, bytes);
+}
+
+static inline void
+fb_free(void *memory)
+{
+    free(memory);
+}
 
 static inline uint64_t
 fb_align8(uint64_t n)

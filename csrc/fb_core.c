@@ -5,7 +5,7 @@
  *
  *   label      object          written by  what the edge carries
  *   R/A_REFUND released_bytes  consumer    nothing but the number: room in the budget
- *   R/A_CLOSED is_closed       any         nothing but the mark
+ *   R/A_COUNT  template_count  any         the templates that are counted
  *   S_SLEEP    waiting         consumer    "wake me": ordered against the claims (fb_segment.c, fb_ring.c)
  */
 #include "fastbatch.h"
@@ -20,6 +20,10 @@
 #define GUARD_BYTES 4096
 #define GUARD_ALIVE 0x66627263u
 
+/* A bit of charged_bytes: there an append either comes before the closing, and who drains sees what it has charged, or its
+ * swap fails. An append could look at a mark of its own, sleep, and charge when all is over. */
+#define CLOSED ((uint64_t)1 << 63)
+
 struct fb_entry {
     struct fb_core *core;
     int template_number;
@@ -30,13 +34,12 @@ struct fb_core {
     uint32_t max_message_bytes;
     uint64_t seed;
     uint32_t *guard; /* on a page that a fork wipes: GUARD_ALIVE only in the process that made the core */
-    uint32_t template_count;
+    _Atomic uint32_t template_count;
     struct fb_template *templates[MAX_TEMPLATES];
     struct fb_entry entries[MAX_TEMPLATES];
 
     /* Producers. */
-    alignas(FB_CACHE_LINE) _Atomic uint64_t charged_bytes; /* in all, less what was refunded before it was claimed */
-    _Atomic bool is_closed;
+    alignas(FB_CACHE_LINE) _Atomic uint64_t charged_bytes; /* in all, less what was refunded; perhaps CLOSED */
 
     /* Consumers. */
     alignas(FB_CACHE_LINE) _Atomic uint64_t released_bytes; /* in all */
@@ -62,8 +65,8 @@ init(struct fb_core *core)
     if (core->guard == NULL)
         return FB_ERR_NO_MEMORY;
     *core->guard = GUARD_ALIVE;
+    atomic_init(&core->template_count, 0);
     atomic_init(&core->charged_bytes, 0);
-    atomic_init(&core->is_closed, false);
     atomic_init(&core->released_bytes, 0);
     atomic_init(&core->waiting, false);
     atomic_init(&core->wake_sequence, 0);
@@ -79,10 +82,9 @@ fb_core_new(uint64_t max_queue_bytes, uint32_t max_message_bytes, uint64_t seed,
 
     if (max_message_bytes == 0 || max_message_bytes > FB_LENGTH_MASK)
         return FB_ERR_ARGUMENT;
-    core = aligned_alloc(FB_CACHE_LINE, sizeof *core);
+    core = fb_new(sizeof *core);
     if (core == NULL)
         return FB_ERR_NO_MEMORY;
-    memset(core, 0, sizeof *core);
     core->max_queue_bytes = max_queue_bytes;
     core->max_message_bytes = max_message_bytes;
     core->seed = seed;
@@ -102,58 +104,84 @@ fb_core_free(struct fb_core *core)
         return;
     fb_ring_destroy(&core->ring);
     fb_map_free(core->guard, GUARD_BYTES);
-    for (uint32_t i = 0; i < core->template_count; i++)
+    for (uint32_t i = 0; i < MAX_TEMPLATES; i++)
         fb_template_free(core->templates[i]);
     fb_free(core);
+}
+
+static bool
+is_template(struct fb_core *core, int template_number)
+{
+    /* A_COUNT: templates are added while others are in use, and what is counted is there. */
+    return template_number >= 0 &&
+           (uint32_t)template_number < atomic_load_explicit(&core->template_count, memory_order_acquire);
 }
 
 int
 fb_core_add_template(struct fb_core *core, const struct fb_part *parts, uint32_t count)
 {
-    int result;
+    /* Relaxed: only we write it, one thread at a time. */
+    const uint32_t number = atomic_load_explicit(&core->template_count, memory_order_relaxed);
+    int result = FB_ERR_ARGUMENT;
 
-    if (core->template_count == MAX_TEMPLATES)
-        return FB_ERR_ARGUMENT;
-    result = fb_template_new(parts, count, &core->templates[core->template_count]);
+    if (number < MAX_TEMPLATES)
+        result = fb_template_new(parts, count, &core->templates[number]);
     if (result != FB_OK)
         return result;
-    core->entries[core->template_count] = (struct fb_entry){core, (int)core->template_count};
-    return (int)core->template_count++;
+    core->entries[number] = (struct fb_entry){core, (int)number};
+    /* R_COUNT: the template and its entry are whole. */
+    atomic_store_explicit(&core->template_count, number + 1, memory_order_release);
+    return (int)number;
 }
 
 struct fb_entry *
 fb_core_entry(struct fb_core *core, int template_number)
 {
-    const bool is_known = template_number >= 0 && (uint32_t)template_number < core->template_count;
-
-    return is_known ? &core->entries[template_number] : NULL;
+    return is_template(core, template_number) ? &core->entries[template_number] : NULL;
 }
 
 /* The byte budget: charged when a record is claimed, released when it is acknowledged. */
 
-static bool
+static uint64_t
+charges(struct fb_core *core)
+{
+    /* Relaxed: a number; what it guards is ordered by the claim. */
+    return atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+}
+
+/* FB_OK, FB_ERR_FULL or FB_ERR_CLOSED. */
+static int
 charge(struct fb_core *core, uint64_t span, uint64_t *charged)
 {
-    /* A_REFUND: room that a consumer has given back, and the charges of what it released: the difference below is never
-     * negative. */
-    const uint64_t released = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
-    /* Relaxed: the budget is a number; what it guards is ordered by the claim. */
-    uint64_t before = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+    /* A_REFUND: the room, and the charges of what was released: the difference below is never negative. */
+    uint64_t released = atomic_load_explicit(&core->released_bytes, memory_order_acquire), again;
+    uint64_t before = charges(core);
 
-    do {
-        if (before - released + span > core->max_queue_bytes)
-            return false;
-        /* Relaxed: as above. */
-    } while (!atomic_compare_exchange_weak_explicit(&core->charged_bytes, &before, before + span, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    for (;;) {
+        if (FB_UNLIKELY(before & CLOSED))
+            return FB_ERR_CLOSED;
+        if (FB_LIKELY(before - released + span <= core->max_queue_bytes)) {
+            /* Relaxed: as in charges(). */
+            if (FB_LIKELY(atomic_compare_exchange_weak_explicit(&core->charged_bytes, &before, before + span,
+                                                                memory_order_relaxed, memory_order_relaxed)))
+                break;
+            continue;
+        }
+        /* A_REFUND: the charges may be newer than what we know to be released. Only if that is still so was there no room. */
+        again = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
+        if (again == released)
+            return FB_ERR_FULL;
+        released = again;
+        before = charges(core); /* anew, so that the charges of what was released are in it */
+    }
     *charged = before + span;
-    return true;
+    return FB_OK;
 }
 
 static void
 refund(struct fb_core *core, uint64_t span)
 {
-    /* Relaxed: as in charge(). */
+    /* Relaxed: as in charges(). */
     atomic_fetch_sub_explicit(&core->charged_bytes, span, memory_order_relaxed);
 }
 
@@ -180,23 +208,22 @@ fb_core_append(struct fb_core *core, int template_number, const char *fields, si
     const struct fb_template *template;
     struct fb_record *record;
     uint64_t message_length, span, charged;
+    int result;
 
     if (FB_UNLIKELY(is_forked(core)))
         return FB_ERR_FORKED;
-    if (FB_UNLIKELY(template_number < 0 || (uint32_t)template_number >= core->template_count || now_ns < 0))
+    if (FB_UNLIKELY(!is_template(core, template_number) || now_ns < 0))
         return FB_ERR_ARGUMENT;
-    /* A_CLOSED: only the mark. */
-    if (FB_UNLIKELY(atomic_load_explicit(&core->is_closed, memory_order_acquire)))
-        return FB_ERR_CLOSED;
     template = core->templates[template_number];
     message_length = fb_template_measure(template, &message);
     if (FB_UNLIKELY(message_length == 0))
         return FB_ERR_ARGUMENT;
     if (FB_UNLIKELY(message_length > core->max_message_bytes))
-        return FB_ERR_TOO_LARGE;
+        return charges(core) & CLOSED ? FB_ERR_CLOSED : FB_ERR_TOO_LARGE;
     span = fb_record_span(message_length);
-    if (FB_UNLIKELY(!charge(core, span, &charged)))
-        return FB_ERR_FULL;
+    result = charge(core, span, &charged);
+    if (FB_UNLIKELY(result != FB_OK))
+        return result;
     if (FB_UNLIKELY(fb_ring_claim(&core->ring, (uint32_t)span, &record, &message.sequence) != FB_OK)) {
         refund(core, span);
         return FB_ERR_FULL;
@@ -318,36 +345,36 @@ fb_core_acknowledge(struct fb_core *core, const fb_ref *refs, uint32_t count)
 int
 fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
 {
-    uint64_t taken, taken_bytes;
+    uint64_t wake_sequence, wake_bytes;
     bool is_enough;
 
     if (is_forked(core))
         return FB_ERR_FORKED;
     pthread_mutex_lock(&core->ring.lock);
-    taken = core->ring.taken;
-    taken_bytes = core->ring.taken_bytes;
-    pthread_mutex_unlock(&core->ring.lock);
+    wake_sequence = core->ring.taken + messages;
+    /* However large: UINT64_MAX means never. */
+    wake_bytes = bytes > UINT64_MAX - core->ring.taken_bytes ? UINT64_MAX : core->ring.taken_bytes + bytes;
     /* Relaxed: S_SLEEP below publishes both. */
-    atomic_store_explicit(&core->wake_sequence, taken + messages, memory_order_relaxed);
+    atomic_store_explicit(&core->wake_sequence, wake_sequence, memory_order_relaxed);
     /* Relaxed: as above. */
-    atomic_store_explicit(&core->wake_bytes, taken_bytes + bytes, memory_order_relaxed);
+    atomic_store_explicit(&core->wake_bytes, wake_bytes, memory_order_relaxed);
     /* S_SLEEP: mark first, then look at the claims; see wake_result(). */
     atomic_exchange_explicit(&core->waiting, true, memory_order_seq_cst);
-    is_enough = fb_ring_accepted(&core->ring) >= taken + messages;
-    /* Relaxed: an append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
-    is_enough |= atomic_load_explicit(&core->charged_bytes, memory_order_relaxed) >= taken_bytes + bytes;
-    if (!is_enough)
-        return FB_OK;
-    /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
-    atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst);
-    return FB_WAKE;
+    is_enough = fb_ring_accepted(&core->ring) >= wake_sequence;
+    /* An append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
+    is_enough |= (charges(core) & ~CLOSED) >= wake_bytes;
+    if (is_enough)
+        /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
+        atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst);
+    pthread_mutex_unlock(&core->ring.lock);
+    return is_enough ? FB_WAKE : FB_OK;
 }
 
 void
 fb_core_close(struct fb_core *core)
 {
-    /* R_CLOSED: only the mark. */
-    atomic_store_explicit(&core->is_closed, true, memory_order_release);
+    /* Relaxed: ordered against the charges, which are swaps of the same word. */
+    atomic_fetch_or_explicit(&core->charged_bytes, CLOSED, memory_order_relaxed);
 }
 
 void
@@ -366,8 +393,7 @@ fb_core_snapshot(struct fb_core *core, struct fb_snapshot *out)
     out->accepted = fb_ring_accepted(&core->ring);
     /* A_REFUND: read before the charges, so that the difference is never negative. */
     released = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
-    /* Relaxed: a number. */
-    charged = atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
+    charged = charges(core) & ~CLOSED;
     out->used_bytes = charged - released;
     out->pending_bytes = charged - core->ring.taken_bytes;
     pthread_mutex_unlock(&core->ring.lock);

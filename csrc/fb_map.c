@@ -8,11 +8,11 @@
 void *
 fb_map_new(size_t bytes)
 {
-#ifdef FB_TEST_ALLOCATOR
-    if (fb_test_map_fails())
+    void *pages;
+
+    if (fb_test_request_fails())
         return NULL;
-#endif
-    void *pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    pages = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (pages == MAP_FAILED)
         return NULL;
 #ifdef MADV_WIPEONFORK

@@ -72,14 +72,13 @@ fb_ring_init(struct fb_ring *ring, uint64_t capacity, uint32_t max_span)
 
     if (result != FB_OK)
         return result;
-    ring->segments = aligned_alloc(FB_CACHE_LINE, ring->segment_count * sizeof(struct fb_segment));
+    ring->segments = fb_new(ring->segment_count * sizeof(struct fb_segment));
     if (ring->segments == NULL)
         return FB_ERR_NO_MEMORY;
-    memset(ring->segments, 0, ring->segment_count * sizeof(struct fb_segment));
+    pthread_mutex_init(&ring->lock, NULL);
     result = map_segments(ring);
     if (result != FB_OK)
         return result;
-    pthread_mutex_init(&ring->lock, NULL);
     for (int i = 0; i < FB_MAX_SEGMENTS; i++)
         atomic_init(&ring->history[i], 0);
     /* Generation 0 is never active, so that an empty history slot is older than any. */
@@ -97,6 +96,7 @@ fb_ring_destroy(struct fb_ring *ring)
         return;
     for (uint32_t i = 0; i < ring->segment_count; i++)
         fb_map_free(ring->segments[i].base, ring->segment_bytes);
+    pthread_mutex_destroy(&ring->lock);
     fb_free(ring->segments);
     ring->segments = NULL;
 }

@@ -66,7 +66,7 @@ fb_ref fb_ring_take(struct fb_ring *ring, struct fb_record *record);
 /* Acknowledges records that were taken, and returns the sum of their spans. */
 uint64_t fb_ring_acknowledge(struct fb_ring *ring, const fb_ref *refs, uint32_t count);
 
-/* How many records were ever claimed. */
+/* How many records were ever claimed. Under the lock. */
 uint64_t fb_ring_accepted(struct fb_ring *ring);
 
 static inline struct fb_record *

@@ -150,7 +150,7 @@ fb_segment_end(struct fb_segment *segment, uint32_t generation, uint64_t *end_se
      * mark. Acquires as A_OPEN does. */
     const uint64_t tail = atomic_load_explicit(&segment->tail, memory_order_seq_cst);
 
-    /* Relaxed: A_OPEN carried it. */
+    /* Relaxed: A_OPEN carried it. Under the ring's lock the segment is not recycled, so it is still of that tail. */
     *end_sequence = atomic_load_explicit(&segment->first_sequence, memory_order_relaxed) + records_of(tail);
     return is_generation(tail, generation);
 }

@@ -31,8 +31,8 @@
 #define FB_GENERATION_BITS 22
 #define FB_SEALED (((uint64_t)1 << FB_OFFSET_BITS) - 1)
 
-/* Below 32 MiB an offset stays below FB_SEALED, and records of at least 32 bytes stay countable. */
-#define FB_SEGMENT_MAX_BYTES (((uint32_t)1 << 25) - 64)
+/* Below 32 MiB an offset stays below FB_SEALED, and records of at least 32 bytes stay countable. Whole pages. */
+#define FB_SEGMENT_MAX_BYTES (((uint32_t)1 << 25) - 4096)
 
 struct fb_segment {
     unsigned char *base; /* zeroed, page-aligned */
@@ -90,7 +90,7 @@ bool fb_segment_is_spent(const struct fb_segment *segment);
 /* Zeroes a spent segment. */
 void fb_segment_recycle(struct fb_segment *segment);
 
-/* Sequence after that of the newest claimed record of this generation; false when it is in another. */
+/* Sequence after that of the newest claimed record of this generation; false when it is in another. Under the ring's lock. */
 bool fb_segment_end(struct fb_segment *segment, uint32_t generation, uint64_t *end_sequence);
 
 static inline struct fb_record *

@@ -61,7 +61,7 @@ fb_template_new(const struct fb_part *parts, uint32_t count, struct fb_template 
 
     if (measure_parts(parts, count, &literal_bytes, &values) != FB_OK)
         return FB_ERR_ARGUMENT;
-    template = fb_calloc(1, sizeof *template + count * sizeof *parts + literal_bytes);
+    template = fb_new(sizeof *template + count * sizeof *parts + literal_bytes);
     if (template == NULL)
         return FB_ERR_NO_MEMORY;
     template->count = count;

@@ -1,25 +1,17 @@
 """
 Declares the native core to cffi, out of the one header that Python sees.
 
-The extension is optional: where no compiler is found setuptools warns, and `fastbatch.core.pure` takes over.
+setup.py asks for it where there is a compiler. Should the compilation fail all the same, setuptools warns and
+`fastbatch.core.pure` takes over, unless FASTBATCH_BACKEND=native insists.
 """
 
+import os
 import re
 from pathlib import Path
 
 from cffi import FFI
 
 HERE = Path(__file__).parent
-SOURCES = (
-    "fb_clock.c",
-    "fb_core.c",
-    "fb_frame.c",
-    "fb_map.c",
-    "fb_ring.c",
-    "fb_segment.c",
-    "fb_stamp.c",
-    "fb_template.c",
-)
 
 
 def declarations(header: str) -> str:
@@ -34,9 +26,9 @@ ffi.set_source(
     "fastbatch.core._native",
     '#include "fastbatch.h"',
     # Relative to the project's root, where setuptools runs.
-    sources=[f"csrc/{name}" for name in SOURCES],
+    sources=[f"csrc/{path.name}" for path in sorted(HERE.glob("*.c"))],
     include_dirs=["csrc"],
     depends=[f"csrc/{path.name}" for path in sorted(HERE.glob("*.h"))],
     extra_compile_args=["-std=c11", "-O3", "-Wall", "-Wextra", "-Wno-unused-parameter"],
-    optional=True,
+    optional=os.environ.get("FASTBATCH_BACKEND") != "native",
 )

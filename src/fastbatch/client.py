@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Mapping
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from fastbatch import dialects
 from fastbatch.calls import Calls
@@ -94,7 +94,7 @@ class Client(Calls, Quick):
             ConfigError: Also when a variable cannot be read as what its setting is.
         """
         key = os.environ.get("FASTBATCH_WRITE_KEY", "") if write_key is None else write_key
-        return cls(key, **{**settings_from_environment(), **settings})
+        return cls(key, **cast("Settings", {**settings_from_environment(), **settings}))
 
     def _bind(self) -> None:
         """Make a new, empty engine, and what the shorthands keep of it."""

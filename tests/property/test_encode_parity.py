@@ -128,7 +128,7 @@ def test_plain_values_need_no_fallback_and_come_back_from_json(value: object) ->
     """Byte for byte, on the path that nearly every event takes."""
     encoded = encode_plainly({"v": value}, "track")
     if encoding.IS_FAST:
-        assert encoding._dumps({"v": value}, None, 0) == encoded  # type: ignore[misc]
+        assert encoding.dumps({"v": value}, None, 0) == encoded  # type: ignore[misc]
     assert json.loads(encoded, parse_constant=refuse_constant) == {"v": without_nan(value)}
 
 

@@ -7,6 +7,7 @@ The queue of encoded messages, native where it was built, else in Python: one in
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from fastbatch.core import pure
 from fastbatch.core.interface import Core, core_seed
@@ -16,8 +17,11 @@ __all__ = ["BACKEND", "NATIVE_PROBLEM", "Core", "core_seed", "new_core"]
 NATIVE_PROBLEM: str | None = None
 """Why the native core is not there, None when it is."""
 
+_new_native: Callable[[int, int, int], Core] | None = None
 try:
-    from fastbatch.core import native
+    from fastbatch.core.native import NativeCore
+
+    _new_native = NativeCore
 except ImportError as error:
     NATIVE_PROBLEM = str(error)
 
@@ -38,6 +42,6 @@ BACKEND = _choose()
 
 def new_core(max_queue_bytes: int, max_message_bytes: int, seed: int) -> Core:
     """Return an empty core of the backend in use; see `Core`."""
-    if BACKEND == "native":
-        return native.NativeCore(max_queue_bytes, max_message_bytes, seed)
+    if BACKEND == "native" and _new_native is not None:
+        return _new_native(max_queue_bytes, max_message_bytes, seed)
     return pure.PureCore(max_queue_bytes, max_message_bytes, seed)

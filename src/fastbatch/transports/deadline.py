@@ -141,7 +141,7 @@ class _TimedReader(io.RawIOBase):
 
 
 class _ResponseReader(io.BufferedReader):
-    raw: _TimedReader
+    raw: _TimedReader  # pyright: ignore[reportIncompatibleVariableOverride]  # what `makefile` gave it
 
     def close(self) -> None:
         if not self.closed:

@@ -7,6 +7,7 @@ retry, no redirect, no decoding, no draining of a response that does not end.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import os
 import queue
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 import urllib3
 import urllib3.connection
 from urllib3.exceptions import HTTPError, ProxyError
+from urllib3.util import parse_url
 
 from fastbatch.errors import ConfigError, TransportError
 from fastbatch.transports.deadline import ATTEMPT, Stage, TimedSocket
@@ -164,7 +166,7 @@ class _Routes:
         with self._lock:
             if len(self._found) >= ROUTES:
                 self._clear()
-            parts = urllib3.util.parse_url(url)
+            parts = parse_url(url)
             proxy = proxy_for(url, self._settings.proxy)
             manager = self._manager(proxy, is_tls=parts.scheme == "https")
             is_forwarded = proxy is not None and parts.scheme == "http"
@@ -262,30 +264,38 @@ class _Timed:
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         ATTEMPT.stage = Stage.SENDING
-        super().request(*args, **kwargs)  # type: ignore[misc]
-        ATTEMPT.stage = Stage.WAITING
+        # A server that closes early has perhaps answered first, such as with a 413: urllib3 goes on to look for that.
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            super().request(*args, **kwargs)  # type: ignore[misc]
+            ATTEMPT.stage = Stage.WAITING
 
 
 def _count_addresses(host: str, port: int) -> int:
     return max(1, len(socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)))
 
 
-class _HttpConnection(_Timed, urllib3.connection.HTTPConnection):
+class _HttpConnection(_Timed, urllib3.connection.HTTPConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
     pass
 
 
-class _HttpsConnection(_Timed, urllib3.connection.HTTPSConnection):
+class _HttpsConnection(_Timed, urllib3.connection.HTTPSConnection):  # pyright: ignore[reportIncompatibleVariableOverride]
     pass
+
+
+# urllib3-future, which niquests installs in the place of urllib3, has a queue of its own and takes no other.
+_QUEUE: Any = urllib3.HTTPConnectionPool.QueueCls
+if issubclass(_QUEUE, queue.LifoQueue):
+    _QUEUE = _IdleConnections
 
 
 class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-    QueueCls = _IdleConnections
+    ConnectionCls = _HttpConnection  # pyright: ignore[reportAssignmentType]
+    QueueCls = _QUEUE
 
 
 class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
-    QueueCls = _IdleConnections
+    ConnectionCls = _HttpsConnection  # pyright: ignore[reportAssignmentType]
+    QueueCls = _QUEUE
 
 
 def _trusting(ca_file: str) -> ssl.SSLContext:

@@ -54,7 +54,7 @@ def _plain_reason(error: BaseException, stage: Stage) -> str:
         # Without a number it is http.client's: "Tunnel connection failed: 407 ...".
         words = os.strerror(error.errno).lower() if error.errno else _printable(str(error))
         return f"{words} while {stage.value}"
-    return f"the request cannot be made ({type(error).__name__})"
+    return f"{type(error).__name__} while {stage.value}"
 
 
 def _printable(text: str) -> str:

@@ -1,0 +1,8 @@
+"""A local endpoint that takes what a Segment or RudderStack server takes, and keeps it in SQLite."""
+
+from __future__ import annotations
+
+from fastbatch.collector.collector import Collector
+from fastbatch.collector.store import Counts, Store, StoreError
+
+__all__ = ["Collector", "Counts", "Store", "StoreError"]
