@@ -25,12 +25,14 @@ enum { ENTRY_DUMPS, ENTRY_DEFAULT, ENTRY_OPTIONS, ENTRY_CORE, ENTRY_PUSH, ENTRY_
        ENTRY_HANDLE_ADDRESS, ENTRY_LENGTH };
 
 typedef int (*push_function)(struct fb_entry *handle, const char *fields);
+typedef PyObject *(*fast_function)(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 
 /* Where a call encodes and pushes to. */
 struct target {
     PyObject *entry; /* a QuickEntry, which keeps all below alive; NULL while no call is common */
     PyObject *dumps;
-    PyObject *fallback; /* what dumps calls for values that it does not know */
+    fast_function fast_dumps; /* NULL when dumps has another calling convention */
+    PyObject *fallback;       /* what dumps calls for values that it does not know */
     PyObject *options;
     push_function push;
     struct fb_entry *handle;
@@ -41,6 +43,16 @@ struct quick {
     PyObject_HEAD
     struct target target;
 };
+
+/* What METH_FASTCALL | METH_KEYWORDS promises of a function, which saves the tuple that PyObject_Call() wants; the limited API
+ * has no PyObject_Vectorcall() before 3.12. */
+static fast_function
+fast_function_of(PyObject *callable)
+{
+    if (!PyCFunction_Check(callable) || PyCFunction_GetFlags(callable) != (METH_FASTCALL | METH_KEYWORDS))
+        return NULL;
+    return (fast_function)(void (*)(void))PyCFunction_GetFunction(callable);
+}
 
 static void *
 address_of(PyObject *entry, Py_ssize_t item)
@@ -56,6 +68,7 @@ read_entry(PyObject *entry, struct target *target)
 {
     target->entry = entry;
     target->dumps = PyTuple_GetItem(entry, ENTRY_DUMPS);
+    target->fast_dumps = fast_function_of(target->dumps);
     target->fallback = PyTuple_GetItem(entry, ENTRY_DEFAULT);
     target->options = PyTuple_GetItem(entry, ENTRY_OPTIONS);
     target->push = (push_function)(uintptr_t)address_of(entry, ENTRY_PUSH_ADDRESS);
@@ -141,21 +154,26 @@ forgive_refusal(void)
 
 #pragma GCC diagnostic pop
 
+static PyObject *
+call_dumps(const struct target *target, PyObject *tuple)
+{
+    PyObject *const args[] = {tuple, target->fallback, target->options};
+
+    if (target->fast_dumps != NULL)
+        return target->fast_dumps(PyCFunction_GetSelf(target->dumps), args, 3, NULL);
+    return PyObject_CallFunctionObjArgs(target->dumps, args[0], args[1], args[2], NULL);
+}
+
 /* Returns the values as JSON bytes; NULL when they are refused, perhaps with an exception set. */
 static PyObject *
 encode(const struct target *target, PyObject *const values[VALUE_COUNT])
 {
-    PyObject *tuple = PyTuple_Pack(VALUE_COUNT, values[0], values[1], values[2]);
-    PyObject *arguments, *bytes;
+    PyObject *tuple = PyTuple_Pack(VALUE_COUNT, values[0], values[1], values[2]), *bytes;
 
     if (tuple == NULL)
         return NULL;
-    arguments = PyTuple_Pack(3, tuple, target->fallback, target->options);
+    bytes = call_dumps(target, tuple);
     Py_DECREF(tuple);
-    if (arguments == NULL)
-        return NULL;
-    bytes = PyObject_Call(target->dumps, arguments, NULL);
-    Py_DECREF(arguments);
     if (bytes == NULL)
         forgive_refusal();
     return bytes;
