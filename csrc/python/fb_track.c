@@ -21,8 +21,18 @@ static const char *const PARAMETERS[] = {"user_id",   "event",        "propertie
 enum { PARAMETER_COUNT = 8, VALUE_COUNT = 3 };
 
 /* The items of a QuickEntry, see quick.py. */
-enum { ENTRY_DUMPS, ENTRY_DEFAULT, ENTRY_OPTIONS, ENTRY_CORE, ENTRY_PUSH, ENTRY_HANDLE, ENTRY_PUSH_ADDRESS,
-       ENTRY_HANDLE_ADDRESS, ENTRY_LENGTH };
+enum {
+    ENTRY_DUMPS,
+    ENTRY_DEFAULT,
+    ENTRY_OPTIONS,
+    ENTRY_AFTER_PUSH,
+    ENTRY_CORE,
+    ENTRY_PUSH,
+    ENTRY_HANDLE,
+    ENTRY_PUSH_ADDRESS,
+    ENTRY_HANDLE_ADDRESS,
+    ENTRY_LENGTH
+};
 
 typedef int (*push_function)(struct fb_entry *handle, const char *fields);
 typedef PyObject *(*fast_function)(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
@@ -34,6 +44,7 @@ struct target {
     fast_function fast_dumps; /* NULL when dumps has another calling convention */
     PyObject *fallback;       /* what dumps calls for values that it does not know */
     PyObject *options;
+    PyObject *after_push; /* called with the client and the result when that is not FB_OK */
     push_function push;
     struct fb_entry *handle;
 };
@@ -71,6 +82,7 @@ read_entry(PyObject *entry, struct target *target)
     target->fast_dumps = fast_function_of(target->dumps);
     target->fallback = PyTuple_GetItem(entry, ENTRY_DEFAULT);
     target->options = PyTuple_GetItem(entry, ENTRY_OPTIONS);
+    target->after_push = PyTuple_GetItem(entry, ENTRY_AFTER_PUSH);
     target->push = (push_function)(uintptr_t)address_of(entry, ENTRY_PUSH_ADDRESS);
     if (target->push == NULL)
         return false;
@@ -179,6 +191,18 @@ encode(const struct target *target, PyObject *const values[VALUE_COUNT])
     return bytes;
 }
 
+static PyObject *
+act_on(PyObject *self, const struct target *target, int result)
+{
+    PyObject *number = PyLong_FromLong(result), *answer;
+
+    if (number == NULL)
+        return NULL;
+    answer = PyObject_CallFunctionObjArgs(target->after_push, self, number, NULL);
+    Py_DECREF(number);
+    return answer;
+}
+
 /* Returns True or False, or Py_None when the call is left to the method in Python; all of them new references. */
 static PyObject *
 push(PyObject *self, const struct target *target, PyObject *const values[VALUE_COUNT])
@@ -201,7 +225,7 @@ push(PyObject *self, const struct target *target, PyObject *const values[VALUE_C
     Py_DECREF(bytes);
     if (result == FB_OK)
         return Py_NewRef(Py_True);
-    return PyObject_CallMethod(self, "_after_push", "i", result);
+    return act_on(self, target, result);
 }
 
 /* Calls the method in Python with the same arguments. */

@@ -44,6 +44,7 @@ _STAMPED = frozenset({"messageId", "timestamp", "context", "integrations", "anon
 """Fields that a dialect supplies where the caller does not."""
 
 _QUICK_TRACK = {"userId": "u", "event": "e", "properties": {}}
+_WAKE, _FULL = int(Code.WAKE), int(Code.FULL)
 
 
 @with_quick_track
@@ -126,7 +127,8 @@ class Client(Calls, Quick):
         values = (b'"userId":', Stamp.VALUE, b',"event":', Stamp.VALUE, b',"properties":', Stamp.VALUE)
         _, entries = self._engine.add_template((*template[:place], *values, *template[place + 1 :]))
         core = self._first_lane.core
-        return QuickEntry(dumps, *DUMPS_ARGUMENTS, core, core.push, entries[0], *core.addresses(entries[0]))
+        after_push = type(self)._after_push  # noqa: SLF001 - our own
+        return QuickEntry(dumps, *DUMPS_ARGUMENTS, after_push, core, core.push, entries[0], *core.addresses(entries[0]))
 
     # Events.
 
@@ -161,11 +163,13 @@ class Client(Calls, Quick):
 
     def _after_push(self, code: int) -> bool | None:
         """Act on what the core said to a quick `track`: return its result, or None to leave it to `enqueue`."""
-        if code == Code.WAKE:
+        if code == _WAKE:
             self._engine.wake(self._first_lane)
             return True
-        if code == Code.FULL and self._config.on_full == "drop_newest":
-            self._refuse("queue_full")
+        if code == _FULL and self._config.on_full == "drop_newest":
+            # A program whose endpoint is down comes here millions of times.
+            self._engine.ledger.refuse("queue_full")
+            self._engine.notices.tell("refused", "queue_full", 1)
             return False
         return None
 

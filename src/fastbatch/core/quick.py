@@ -32,6 +32,8 @@ class QuickEntry(NamedTuple):
         dumps: Encodes the values as one JSON array: ``dumps(values, default, options)``.
         default: Its second argument.
         options: Its third argument.
+        after_push: Acts on a `Code` other than OK: ``after_push(client, code)`` returns what `track` returns, or None
+            to leave the call to the slow method.
         core: The queue, which lives as long as its entry is used.
         push: The core's own.
         handle: The core's entry of a template of three values.
@@ -42,6 +44,7 @@ class QuickEntry(NamedTuple):
     dumps: Callable[..., bytes]
     default: Callable[[Any], Any]
     options: int
+    after_push: Callable[[Any, int], bool | None]
     core: Core
     push: Callable[[Any, bytes], int]
     handle: Any
@@ -52,12 +55,7 @@ class QuickEntry(NamedTuple):
 if TYPE_CHECKING or not IS_IN_C:
 
     class Quick:
-        """
-        What a client inherits so that its `track` can be quick.
-
-        It has a method ``_after_push(code)``, which acts on a `Code` other than OK: it returns what `track` returns, or
-        None to leave the call to the slow method.
-        """
+        """What a client inherits so that its `track` can be quick."""
 
         _track_entry: QuickEntry | None = None
         """None while no call is common, as in a closed client."""
@@ -118,7 +116,7 @@ def python_track(slowly: Callable[..., bool]) -> Callable[..., bool]:
 
 
 def _push(client: Any, entry: QuickEntry, values: tuple[str, str, dict[str, Any]]) -> bool | None:
-    dumps, default, options, _, push, handle, _, _ = entry
+    dumps, default, options, after_push, _, push, handle, _, _ = entry
     try:
         data = dumps(values, default, options)
     except TypeError as error:
@@ -127,7 +125,4 @@ def _push(client: Any, entry: QuickEntry, values: tuple[str, str, dict[str, Any]
             raise cause from None  # Ctrl-C while a value's own code ran, which orjson wraps like any other
         return None
     code = push(handle, data)
-    if not code:
-        return True
-    answer: bool | None = client._after_push(code)  # noqa: SLF001 - ours
-    return answer
+    return after_push(client, code) if code else True
