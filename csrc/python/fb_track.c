@@ -45,6 +45,8 @@ struct target {
     PyObject *fallback;       /* what dumps calls for values that it does not know */
     PyObject *options;
     PyObject *after_push; /* called with the client and the result when that is not FB_OK */
+    PyObject *python_push; /* what is called when the core has no addresses, which is one in Python */
+    PyObject *python_handle;
     push_function push;
     struct fb_entry *handle;
 };
@@ -73,21 +75,25 @@ address_of(PyObject *entry, Py_ssize_t item)
     return number == NULL ? NULL : PyLong_AsVoidPtr(number);
 }
 
-/* False, with an exception set, when it is no entry of a native core. */
+/* False, with an exception set, when it is no entry. */
 static bool
 read_entry(PyObject *entry, struct target *target)
 {
+    if (!PyTuple_Check(entry) || PyTuple_Size(entry) != ENTRY_LENGTH) {
+        PyErr_SetString(PyExc_TypeError, "an entry is a QuickEntry or None");
+        return false;
+    }
     target->entry = entry;
     target->dumps = PyTuple_GetItem(entry, ENTRY_DUMPS);
     target->fast_dumps = fast_function_of(target->dumps);
     target->fallback = PyTuple_GetItem(entry, ENTRY_DEFAULT);
     target->options = PyTuple_GetItem(entry, ENTRY_OPTIONS);
     target->after_push = PyTuple_GetItem(entry, ENTRY_AFTER_PUSH);
+    target->python_push = PyTuple_GetItem(entry, ENTRY_PUSH);
+    target->python_handle = PyTuple_GetItem(entry, ENTRY_HANDLE);
     target->push = (push_function)(uintptr_t)address_of(entry, ENTRY_PUSH_ADDRESS);
-    if (target->push == NULL)
-        return false;
     target->handle = address_of(entry, ENTRY_HANDLE_ADDRESS);
-    return target->handle != NULL;
+    return !PyErr_Occurred();
 }
 
 /* Returns the place of a parameter; -1 when none has this name. */
@@ -191,8 +197,33 @@ encode(const struct target *target, PyObject *const values[VALUE_COUNT])
     return bytes;
 }
 
+/* Appends the bytes to the queue; false with an exception set, which only a core in Python does. */
+static bool
+push_bytes(const struct target *target, PyObject *bytes, long *result)
+{
+    PyObject *number;
+
+    if (target->push != NULL && target->handle != NULL) {
+        const char *fields = PyBytes_AsString(bytes);
+
+        if (fields == NULL)
+            return false;
+        /* Not for the core's sake: this is where the senders get their turns, as with every call through cffi. */
+        Py_BEGIN_ALLOW_THREADS
+        *result = target->push(target->handle, fields);
+        Py_END_ALLOW_THREADS
+        return true;
+    }
+    number = PyObject_CallFunctionObjArgs(target->python_push, target->python_handle, bytes, NULL);
+    if (number == NULL)
+        return false;
+    *result = PyLong_AsLong(number);
+    Py_DECREF(number);
+    return *result != -1 || !PyErr_Occurred();
+}
+
 static PyObject *
-act_on(PyObject *self, const struct target *target, int result)
+act_on(PyObject *self, const struct target *target, long result)
 {
     PyObject *number = PyLong_FromLong(result), *answer;
 
@@ -208,24 +239,16 @@ static PyObject *
 push(PyObject *self, const struct target *target, PyObject *const values[VALUE_COUNT])
 {
     PyObject *bytes = encode(target, values);
-    const char *fields;
-    int result;
+    long result = FB_ERR_ARGUMENT;
+    bool is_done;
 
     if (bytes == NULL)
         return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
-    fields = PyBytes_AsString(bytes);
-    if (fields == NULL) {
-        Py_DECREF(bytes);
-        return NULL;
-    }
-    /* Not for the core's sake: this is where the senders get their turns, as with every call through cffi. */
-    Py_BEGIN_ALLOW_THREADS
-    result = target->push(target->handle, fields);
-    Py_END_ALLOW_THREADS
+    is_done = push_bytes(target, bytes, &result);
     Py_DECREF(bytes);
-    if (result == FB_OK)
-        return Py_NewRef(Py_True);
-    return act_on(self, target, result);
+    if (!is_done)
+        return NULL;
+    return result == FB_OK ? Py_NewRef(Py_True) : act_on(self, target, result);
 }
 
 /* Calls the method in Python with the same arguments. */
@@ -290,15 +313,8 @@ set_entry(PyObject *self, PyObject *entry, void *Py_UNUSED(closure))
     struct target target = {.entry = NULL};
 
     if (entry != NULL && entry != Py_None) {
-        if (!PyTuple_Check(entry) || PyTuple_Size(entry) != ENTRY_LENGTH) {
-            PyErr_SetString(PyExc_TypeError, "an entry is a QuickEntry or None");
+        if (!read_entry(entry, &target))
             return -1;
-        }
-        if (!read_entry(entry, &target)) {
-            if (!PyErr_Occurred())
-                PyErr_SetString(PyExc_ValueError, "an entry of a native core has addresses");
-            return -1;
-        }
         Py_INCREF(entry);
     }
     quick->target = target;
