@@ -20,20 +20,6 @@ static const char *const PARAMETERS[] = {"user_id",   "event",        "propertie
                                          "timestamp", "anonymous_id", "integrations", "message_id"};
 enum { PARAMETER_COUNT = 8, VALUE_COUNT = 3 };
 
-/* The items of a QuickEntry, see quick.py. */
-enum {
-    ENTRY_DUMPS,
-    ENTRY_DEFAULT,
-    ENTRY_OPTIONS,
-    ENTRY_AFTER_PUSH,
-    ENTRY_CORE,
-    ENTRY_PUSH,
-    ENTRY_HANDLE,
-    ENTRY_PUSH_ADDRESS,
-    ENTRY_HANDLE_ADDRESS,
-    ENTRY_LENGTH
-};
-
 typedef int (*push_function)(struct fb_entry *handle, const char *fields);
 typedef PyObject *(*fast_function)(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names);
 
@@ -44,7 +30,7 @@ struct target {
     fast_function fast_dumps; /* NULL when dumps has another calling convention */
     PyObject *fallback;       /* what dumps calls for values that it does not know */
     PyObject *options;
-    PyObject *after_push; /* called with the client and the result when that is not FB_OK */
+    PyObject *after_push;  /* called with the client and the result when that is not FB_OK */
     PyObject *python_push; /* what is called when the core has no addresses, which is one in Python */
     PyObject *python_handle;
     push_function push;
@@ -57,8 +43,8 @@ struct quick {
     struct target target;
 };
 
-/* What METH_FASTCALL | METH_KEYWORDS promises of a function, which saves the tuple that PyObject_Call() wants; the limited API
- * has no PyObject_Vectorcall() before 3.12. */
+/* What METH_FASTCALL | METH_KEYWORDS promises of a function. It saves the tuple that PyObject_Call() wants; the limited API
+ * has no vectorcall before 3.12. */
 static fast_function
 fast_function_of(PyObject *callable)
 {
@@ -67,32 +53,24 @@ fast_function_of(PyObject *callable)
     return (fast_function)(void (*)(void))PyCFunction_GetFunction(callable);
 }
 
-static void *
-address_of(PyObject *entry, Py_ssize_t item)
-{
-    PyObject *number = PyTuple_GetItem(entry, item);
-
-    return number == NULL ? NULL : PyLong_AsVoidPtr(number);
-}
-
 /* False, with an exception set, when it is no entry. */
 static bool
 read_entry(PyObject *entry, struct target *target)
 {
-    if (!PyTuple_Check(entry) || PyTuple_Size(entry) != ENTRY_LENGTH) {
+    PyObject *core, *push_address, *handle_address;
+
+    if (!PyTuple_Check(entry)) {
         PyErr_SetString(PyExc_TypeError, "an entry is a QuickEntry or None");
         return false;
     }
+    /* In the order of QuickEntry, see quick.py; all of them borrowed. */
+    if (!PyArg_ParseTuple(entry, "OOOOOOOOO", &target->dumps, &target->fallback, &target->options, &target->after_push,
+                          &core, &target->python_push, &target->python_handle, &push_address, &handle_address))
+        return false;
     target->entry = entry;
-    target->dumps = PyTuple_GetItem(entry, ENTRY_DUMPS);
     target->fast_dumps = fast_function_of(target->dumps);
-    target->fallback = PyTuple_GetItem(entry, ENTRY_DEFAULT);
-    target->options = PyTuple_GetItem(entry, ENTRY_OPTIONS);
-    target->after_push = PyTuple_GetItem(entry, ENTRY_AFTER_PUSH);
-    target->python_push = PyTuple_GetItem(entry, ENTRY_PUSH);
-    target->python_handle = PyTuple_GetItem(entry, ENTRY_HANDLE);
-    target->push = (push_function)(uintptr_t)address_of(entry, ENTRY_PUSH_ADDRESS);
-    target->handle = address_of(entry, ENTRY_HANDLE_ADDRESS);
+    target->push = (push_function)(uintptr_t)PyLong_AsVoidPtr(push_address);
+    target->handle = PyErr_Occurred() ? NULL : PyLong_AsVoidPtr(handle_address);
     return !PyErr_Occurred();
 }
 
@@ -111,7 +89,7 @@ place_of(PyObject *name)
 static bool
 put_argument(PyObject *values[VALUE_COUNT], int place, PyObject *argument)
 {
-    if (place < 0 || place >= PARAMETER_COUNT)
+    if (place < 0)
         return false;
     if (place >= VALUE_COUNT)
         return argument == Py_None;
@@ -128,10 +106,8 @@ find_values(PyObject *const *args, Py_ssize_t count, PyObject *names, PyObject *
     const Py_ssize_t name_count = names == NULL ? 0 : PyTuple_Size(names);
 
     values[0] = values[1] = values[2] = NULL;
-    if (count > PARAMETER_COUNT)
-        return false;
     for (Py_ssize_t i = 0; i < count; i++) {
-        if (!put_argument(values, (int)i, args[i]))
+        if (i == PARAMETER_COUNT || !put_argument(values, (int)i, args[i]))
             return false;
     }
     for (Py_ssize_t i = 0; i < name_count; i++) {
@@ -256,24 +232,19 @@ static PyObject *
 track_slowly(PyObject *self, PyObject *const *args, Py_ssize_t count, PyObject *names)
 {
     const Py_ssize_t name_count = names == NULL ? 0 : PyTuple_Size(names);
-    PyObject *positional = PyTuple_New(count), *keywords = PyDict_New(), *method, *result = NULL;
+    PyObject *method = PyObject_GetAttrString(self, "_track_slowly");
+    PyObject *positional = PyTuple_New(count), *keywords = PyDict_New(), *result = NULL;
+    bool is_ready = method != NULL && positional != NULL && keywords != NULL;
 
-    method = PyObject_GetAttrString(self, "_track_slowly");
-    if (method == NULL || positional == NULL || keywords == NULL)
-        goto done;
-    for (Py_ssize_t i = 0; i < count; i++) {
-        if (PyTuple_SetItem(positional, i, Py_NewRef(args[i])) < 0)
-            goto done;
-    }
-    for (Py_ssize_t i = 0; i < name_count; i++) {
-        if (PyDict_SetItem(keywords, PyTuple_GetItem(names, i), args[count + i]) < 0)
-            goto done;
-    }
-    result = PyObject_Call(method, positional, keywords);
-done:
+    for (Py_ssize_t i = 0; is_ready && i < count; i++)
+        is_ready = PyTuple_SetItem(positional, i, Py_NewRef(args[i])) == 0;
+    for (Py_ssize_t i = 0; is_ready && i < name_count; i++)
+        is_ready = PyDict_SetItem(keywords, PyTuple_GetItem(names, i), args[count + i]) == 0;
+    if (is_ready)
+        result = PyObject_Call(method, positional, keywords);
+    Py_XDECREF(method);
     Py_XDECREF(positional);
     Py_XDECREF(keywords);
-    Py_XDECREF(method);
     return result;
 }
 
@@ -332,17 +303,14 @@ new_track(PyObject *type, PyObject *docstring)
     Py_ssize_t length;
     const char *text = PyUnicode_AsUTF8AndSize(docstring, &length);
     PyMethodDef *definition;
-    char *copy;
 
     if (text == NULL)
         return NULL;
     definition = PyMem_Malloc(sizeof *definition + (size_t)length + 1);
     if (definition == NULL)
         return PyErr_NoMemory();
-    copy = (char *)(definition + 1);
-    memcpy(copy, text, (size_t)length + 1);
-    *definition =
-        (PyMethodDef){"track", (PyCFunction)(void (*)(void))track, METH_FASTCALL | METH_KEYWORDS, copy};
+    char *copy = memcpy(definition + 1, text, (size_t)length + 1);
+    *definition = (PyMethodDef){"track", (PyCFunction)(void (*)(void))track, METH_FASTCALL | METH_KEYWORDS, copy};
     return PyDescr_NewMethod((PyTypeObject *)type, definition);
 }
 
