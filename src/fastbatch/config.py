@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
@@ -139,7 +140,8 @@ class Config:
         """
         for name in settings:
             if name not in cls.names():
-                raise ConfigError(name, settings[name], f"one of the settings {', '.join(cls.names())}")
+                # A misspelt setting may be the one that holds the password.
+                raise ConfigError(name, "<hidden>", f"one of the settings {', '.join(cls.names())}")
         return cls(**settings)
 
 
@@ -232,8 +234,9 @@ def _read(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         kinds = {_INTEGERS: "a whole number", _SECONDS: "a number of seconds", _BOOLEANS: "true or false"}
         wanted = next((word for names, word in kinds.items() if name in names), "a JSON object")
-        raise ConfigError(name, text, f"{wanted} in the environment") from None
-    raise ConfigError(name, text, "set in the program, not in the environment")
+        shown = "<hidden>" if name in _SECRET else text
+        raise ConfigError(name, shown, f"{wanted} in the environment") from None
+    raise ConfigError(name, "<hidden>", "set in the program, not in the environment")
 
 
 # What each setting allows. One table; `check_settings` walks it.
@@ -287,7 +290,18 @@ def _is_endpoint(value: Any) -> bool:
 
 
 def _is_header_map(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(_is_header(name) and _is_header(text) for name, text in value.items())
+    return isinstance(value, Mapping) and all(
+        _is_header_name(name) and _is_header(text) for name, text in value.items()
+    )
+
+
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "content-encoding", "host", "connection"})
+"""They say how the request is framed, which is ours to know; another value breaks every request."""
+
+
+def _is_header_name(name: Any) -> bool:
+    return isinstance(name, str) and bool(_HEADER_NAME.fullmatch(name)) and name.lower() not in _FRAMING_HEADERS
 
 
 def _is_header(text: Any) -> bool:
@@ -334,7 +348,9 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "proxy": _or_none((_is_url, "an http or https URL with a host")),
     "ca_file": _or_none((lambda v: isinstance(v, str) and os.path.isfile(v), "the path of a PEM file")),
     "ssl_context": _or_none(_of_type(ssl.SSLContext, "an ssl.SSLContext")),
-    "headers": _or_none((_is_header_map, "a mapping of printable ASCII names to printable ASCII values")),
+    "headers": _or_none(
+        (_is_header_map, "a mapping of names, none that frames the request, to printable ASCII values")
+    ),
 }
 
 _SECRET = frozenset({"proxy", "headers"})

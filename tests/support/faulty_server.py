@@ -151,6 +151,7 @@ class FaultyServer(LoopbackServer):
         default: What follows them: an exchange, or a function of the request that returns the reply.
         ssl_context: Speak TLS.
         host: Address to listen on.
+        port: Port to listen on; 0 is any that is free.
     """
 
     def __init__(
@@ -159,8 +160,9 @@ class FaultyServer(LoopbackServer):
         default: Exchange | Callable[[Recorded], Reply] | None = None,
         ssl_context: ssl.SSLContext | None = None,
         host: str = "127.0.0.1",
+        port: int = 0,
     ) -> None:
-        super().__init__(ssl_context, host)
+        super().__init__(ssl_context, host, port)
         self._script = list(script)
         self._default = answer() if default is None else default
         self._requests: list[Recorded] = []

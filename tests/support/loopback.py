@@ -33,10 +33,10 @@ class LoopbackServer:
 
     scheme = "http"
 
-    def __init__(self, ssl_context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(self, ssl_context: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0) -> None:
         self._ssl_context = ssl_context
-        self._listener = socket.create_server((host, 0), backlog=256)
-        self._listener.settimeout(0.05)
+        self._listener = socket.create_server((host, port), backlog=256)
+        self._listener.settimeout(0.01)
         self.host, self.port = self._listener.getsockname()[:2]
         self.stopping = threading.Event()
         self.changed = threading.Condition()
@@ -138,7 +138,7 @@ class Connection:
 
     def wait_readable(self) -> None:
         """Wait until there is something to read, without reading it; for as long as the server runs."""
-        while not self._buffer and not self._pending() and not select.select([self.sock], [], [], 0.05)[0]:
+        while not self._buffer and not self._pending() and not select.select([self.sock], [], [], 0.02)[0]:
             if self.stopping.is_set():
                 raise PeerLeftError
 

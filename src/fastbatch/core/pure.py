@@ -126,13 +126,17 @@ class PureCore:
                 return Code.CLOSED
             if size > self._max_message_bytes:
                 return Code.TOO_LARGE
-            if self._used_bytes + span > self._max_queue_bytes:
-                return Code.FULL
-            sequence = self._accepted
+            sequence, message = -1, b""
+            # Again when a signal handler or a destructor has pushed, and taken the number, meanwhile.
+            while sequence != self._accepted:
+                if self._used_bytes + span > self._max_queue_bytes:
+                    return Code.FULL
+                sequence = self._accepted
+                message = self._compose(template, given, sequence, now_ns)
             self._accepted += 1
             self._used_bytes += span
             self._pending_bytes += span
-            self._pending.append(_Record(sequence, now_ns, self._compose(template, given, sequence, now_ns)))
+            self._pending.append(_Record(sequence, now_ns, message))
             return Code.WAKE if self._takes_mark() else Code.OK
 
     def _compose(self, template: Template, given: list[bytes], sequence: int, now_ns: int) -> bytes:
@@ -161,7 +165,8 @@ class PureCore:
         with self._lock:
             count = self._count_that_fits(max_messages, max_bytes, envelope)
             records = [self._pending.popleft() for _ in range(count)]
-            self._pending_bytes -= sum(record_span(len(record.message)) for record in records)
+            taken_bytes = sum(record_span(len(record.message)) for record in records)
+            self._pending_bytes -= taken_bytes  # not in one line: a push that interrupts the sum would be forgotten
         if not records:
             return None
         batch = Batch(records, range(records[0].sequence, records[-1].sequence + 1), records[0].time_ns)
@@ -199,7 +204,8 @@ class PureCore:
 
     def acknowledge(self, batch: Batch) -> None:
         with self._lock:
-            self._used_bytes -= sum(record_span(len(record.message)) for record in batch.refs)
+            released_bytes = sum(record_span(len(record.message)) for record in batch.refs)
+            self._used_bytes -= released_bytes
 
     def arm(self, messages: int, size: int) -> bool:
         with self._lock:

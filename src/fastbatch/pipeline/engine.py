@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from typing import Any
@@ -16,7 +17,7 @@ from fastbatch.pipeline.compress import compressor
 from fastbatch.pipeline.delivery import Delivery
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import FlushResult, Ledger, Stats
-from fastbatch.pipeline.notices import Notices
+from fastbatch.pipeline.notices import Notices, say
 from fastbatch.pipeline.post import Post
 from fastbatch.pipeline.reporter import Reporter
 from fastbatch.pipeline.sender import Sender
@@ -26,6 +27,9 @@ __all__ = ["Engine"]
 
 EVICTED_AT_ONCE = 16
 """Messages that ``on_full="drop_oldest"`` gives up for one that has no room; one at a time would cost more each."""
+
+SETTLING_WAIT = 1.0
+"""The longest that `close` waits for the bookkeeping of others, beyond its timeout, seconds."""
 
 
 class Engine:
@@ -60,14 +64,20 @@ class Engine:
         self._threads: list[threading.Thread] = []
         self._start_lock = threading.RLock()
         self._sync_lock = threading.RLock()
+        self._sync_owner = 0
+        self._running_senders = 0
         self._has_started = False
+        self._without_sender = list(self.lanes)
+        self._start_problem = ""
+        self._is_problem_told = False
 
     def _envelope(self) -> Envelope:
         return self._dialect.envelope(self._write_key, rfc3339(self._config.clock(), 3))
 
     def _new_lane(self, count: int) -> Lane:
-        core = new_core(self._config.max_queue_bytes // count, self.max_message_bytes, core_seed())
-        return Lane(core, self._config, self.ledger, self._envelope, is_ordered=self._config.ordering is not None)
+        max_queue_bytes = self._config.max_queue_bytes // count
+        core = new_core(max_queue_bytes, self.max_message_bytes, core_seed())
+        return Lane(core, self._config, self.ledger, self._envelope, max_queue_bytes=max_queue_bytes)
 
     def add_template(self, template: Template) -> tuple[int, list[Any]]:
         """Register a template with every lane; returns its number, and the entry of each lane's core."""
@@ -81,27 +91,44 @@ class Engine:
         with self._start_lock:
             if self._has_started or self._config.sync_mode:
                 return
-            self._has_started = True
             lifecycle.finish_at_exit(self)
-            for lane in self.lanes:
-                for _ in range(1 if self._config.ordering else self._config.senders):
-                    self._start_sender(lane)
+            count = 1 if self._config.ordering else self._config.senders
+            self._without_sender = [lane for lane in self._without_sender if not self._start_senders(lane, count)]
+            self._has_started = not self._without_sender
+            for lane in self._without_sender:
+                # Too many threads for now, and the next event tries again; or the interpreter shuts down, and `flush`
+                # and `close` send on the thread that calls them.
+                lane.ask_for_wake()
+            is_news, self._is_problem_told = not (self._has_started or self._is_problem_told), not self._has_started
+        if is_news:
+            say(self._config.logger, logging.ERROR, "a sender cannot start: %s", self._start_problem)
 
-    def _start_sender(self, lane: Lane) -> None:
-        thread = threading.Thread(target=self._run_sender, args=(lane,), name="fastbatch-sender", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            # The interpreter is shutting down: `flush` and `close` send on the thread that calls them.
-            return
-        self._threads.append(thread)
+    def _start_senders(self, lane: Lane, count: int) -> bool:
+        """Start a lane's senders; False when not one can be started."""
+        before = len(self._threads)
+        for _ in range(count):
+            thread = threading.Thread(target=self._run_sender, args=(lane,), name="fastbatch-sender", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                self._start_problem = str(error)
+                break
+            self._running_senders += 1
+            self._threads.append(thread)
+        return len(self._threads) > before
 
     def _run_sender(self, lane: Lane) -> None:
-        self._sender.run(lane)
-        me = threading.current_thread()
-        if not any(thread.is_alive() for thread in self._threads if thread is not me):
-            self._transport.close()
-            lifecycle.forget(self)
+        try:
+            self._sender.run(lane)
+        finally:
+            # `start` holds the lock until all have started; a look at who is alive would show two that end together
+            # each other, and the engine would be kept for ever.
+            with self._start_lock:
+                self._running_senders -= 1
+                is_last = self._running_senders == 0
+            if is_last:
+                self._transport.close()
+                lifecycle.forget(self)
 
     def _has_senders(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
@@ -114,10 +141,24 @@ class Engine:
 
     def send_now(self) -> None:
         """Send on the calling thread until everything accepted so far has its outcome."""
+        for lane in self.lanes:
+            lane.flush_up_to(lane.core.snapshot().accepted)
+        if self._is_sending():
+            return  # a callback or a signal handler: the loop that it interrupts sends this as well
         with self._sync_lock:
-            for lane in self.lanes:
-                lane.flush_up_to(lane.core.snapshot().accepted)
-                self._sender.run_until_idle(lane, None)
+            self._send_until_idle(self.lanes, None)
+
+    def _send_until_idle(self, lanes: list[Lane], deadline: float | None) -> None:
+        self._sync_owner = threading.get_ident()
+        try:
+            for lane in lanes:
+                self._sender.run_until_idle(lane, deadline)
+        finally:
+            self._sync_owner = 0
+
+    def _is_sending(self) -> bool:
+        """Return whether this very thread is a sender, which must not wait for itself."""
+        return self._sync_owner == threading.get_ident() or threading.current_thread() in self._threads
 
     # Waiting.
 
@@ -128,17 +169,23 @@ class Engine:
         marks = [lane.core.snapshot().accepted for lane in self.lanes]
         for lane, mark in zip(self.lanes, marks, strict=True):
             lane.flush_up_to(mark)
-        if not self._has_senders():
-            self._send_here(deadline)
+        if self._is_sending():
+            deadline = 0.0
+        elif not self._has_senders():
+            self._send_here(self.lanes, deadline)
+        elif self._without_sender:
+            self._send_here(self._without_sender, deadline)
         pending = self._wait_for(marks, deadline)
         self._reporter.wait(deadline)
         delivered_now, dropped_now = self.ledger.outcomes()
         return FlushResult(delivered_now - delivered, dropped_now - dropped, pending)
 
-    def _send_here(self, deadline: float) -> None:
-        with self._sync_lock:
-            for lane in self.lanes:
-                self._sender.run_until_idle(lane, deadline)
+    def _send_here(self, lanes: list[Lane], deadline: float) -> None:
+        if self._sync_lock.acquire(timeout=max(0.0, min(deadline - time.monotonic(), threading.TIMEOUT_MAX))):
+            try:
+                self._send_until_idle(lanes, deadline)
+            finally:
+                self._sync_lock.release()
 
     def _wait_for(self, marks: list[int], deadline: float) -> int:
         with self.ledger.lock:
@@ -177,7 +224,9 @@ class Engine:
         for lane in self.lanes:
             for shipment in lane.stop():
                 is_ambiguous = shipment.is_possibly_delivered or shipment.is_in_attempt
-                self._delivery.settle(lane, shipment, "possibly_delivered" if is_ambiguous else "shutdown")
+                cause = "possibly_delivered" if is_ambiguous else "shutdown"
+                self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
+        self._wait_for_settling()
         self._reporter.wait(deadline)
         self._join(deadline)
         self._transport.close()
@@ -185,6 +234,13 @@ class Engine:
         self.notices.tell_rest()
         delivered_now, dropped_now = self.ledger.outcomes()
         return FlushResult(delivered_now - delivered, dropped_now - dropped, 0)
+
+    def _wait_for_settling(self) -> None:
+        """Wait for senders that were giving a batch its outcome just when `Lane.stop` came; that takes no I/O."""
+        deadline = time.monotonic() + SETTLING_WAIT
+        with self.ledger.lock:
+            while self.ledger.in_flight and not self._is_sending() and (left := deadline - time.monotonic()) > 0:
+                self.ledger.lock.wait(left)
 
     def _join(self, deadline: float) -> None:
         for thread in self._threads:

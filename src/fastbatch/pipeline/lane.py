@@ -30,6 +30,9 @@ LONGEST_SLEEP = 60.0
 COMMIT_WAIT = 0.001
 """A record that is claimed and not committed becomes readable within microseconds, unless its thread was preempted."""
 
+COMMIT_PATIENCE = 1.0
+"""The longest that `Lane.stop` waits for commits, seconds."""
+
 
 class Lane:
     """
@@ -38,11 +41,12 @@ class Lane:
         config: Complete settings.
         ledger: The client's account.
         envelope: Returns the envelope of a body that is sent now.
-        is_ordered: True when a batch may only be sent after all batches before it have their outcome.
+        max_queue_bytes: What the core may hold. With `Config.ordering` a client has several lanes, and a batch of one
+            is only sent after all batches before it have their outcome.
     """
 
     def __init__(
-        self, core: Core, config: Config, ledger: Ledger, envelope: Callable[[], Envelope], *, is_ordered: bool
+        self, core: Core, config: Config, ledger: Ledger, envelope: Callable[[], Envelope], *, max_queue_bytes: int
     ) -> None:
         limits = config.limits
         self.core = core
@@ -51,13 +55,14 @@ class Lane:
         self._batch_size = limits.batch_size
         self._max_batch_bytes = limits.max_batch_bytes
         # A queue shorter than a batch must not wait for one that it can never hold.
-        self._worthwhile_bytes = min(limits.max_batch_bytes, config.max_queue_bytes // 2)
+        self._worthwhile_bytes = min(limits.max_batch_bytes, max_queue_bytes // 2)
         self._interval = config.interval
         self._clock = config.clock
         self._ledger = ledger
         self._envelope = envelope
-        self._is_ordered = is_ordered
-        self._turn = threading.Lock()
+        self._is_ordered = config.ordering is not None
+        # Reentrant: a signal handler may close the client whose calling thread it interrupts here (`sync_mode`).
+        self._turn = threading.RLock()
         self._retries: list[tuple[float, int, float, Shipment]] = []
         self._ties: Iterator[int] = itertools.count()
         self._prefers_retries = True
@@ -85,27 +90,50 @@ class Lane:
         Returns:
             None when the sender should stop.
         """
-        with self._turn:
-            while not self._is_stopped:
-                shipment = self._choose(scratch)
-                if shipment is not None:
-                    return shipment
-                if (self._is_closing or until_idle) and self._is_idle():
+        patience = -1.0 if deadline is None else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
+        if not self._turn.acquire(timeout=patience):
+            return None
+        try:
+            shipment = self._wait_for_work(scratch, until_idle=until_idle, deadline=deadline)
+        finally:
+            self._turn.release()
+        if shipment is None:
+            # Whoever takes the turn next finds out for itself.
+            self.wakeup.set()
+        return shipment
+
+    def _wait_for_work(self, scratch: Scratch, *, until_idle: bool, deadline: float | None) -> Shipment | None:
+        while not self._is_stopped:
+            shipment = self._choose(scratch)
+            if shipment is not None:
+                return shipment
+            if (self._is_closing or until_idle) and self._is_idle():
+                break
+            pause = self._pause()
+            if deadline is not None:
+                pause = min(pause, deadline - time.monotonic())
+                if pause <= 0:
                     break
-                pause = self._pause()
-                if deadline is not None:
-                    pause = min(pause, deadline - time.monotonic())
-                    if pause <= 0:
-                        break
-                self.wakeup.wait(pause)
-        # Whoever takes the turn next finds out for itself.
-        self.wakeup.set()
+            self.wakeup.wait(pause)
         return None
 
+    def rest(self, seconds: float) -> None:
+        """Do nothing for a while, after a failure; `stop` cuts it short."""
+        if not self._is_stopped:
+            self.wakeup.wait(seconds)
+
+    def read(self, shipment: Shipment) -> list[bytes]:
+        """Return copies of a shipment's messages; none when it has its outcome, and their space is given back."""
+        with self._ledger.lock:
+            return [] if shipment.is_settled else self.core.read(shipment.batch)
+
     def retry(self, shipment: Shipment, wait: float) -> None:
-        """Offer a shipment again after ``wait`` seconds."""
+        """Offer a shipment again after ``wait`` seconds, unless it has its outcome."""
         due = time.monotonic() + wait
         with self._ledger.lock:
+            if shipment.is_settled:
+                return
+            shipment.is_in_attempt = False
             order = shipment.batch.sequences[0] if self._is_ordered else due
             heapq.heappush(self._retries, (order, next(self._ties), due, shipment))
         self.wakeup.set()
@@ -113,8 +141,8 @@ class Lane:
     def replace(self, shipment: Shipment, parts: list[Shipment]) -> None:
         """Offer the parts of a shipment instead of the whole, at once."""
         with self._ledger.lock:
-            if shipment.is_settled:
-                return
+            if shipment.is_settled or self._is_stopped:
+                return  # `stop` has named the whole, and its caller settles it
             self.outstanding.discard(shipment)
             self.outstanding.update(parts)
             for part in parts:
@@ -123,8 +151,8 @@ class Lane:
     def settled(self, shipment: Shipment) -> None:
         """Forget a shipment that has its outcome. The ledger's lock is held."""
         self.outstanding.discard(shipment)
-        if self._is_closing:
-            self.wakeup.set()
+        if self._is_closing or not self.outstanding:
+            self.wakeup.set()  # somebody may wait for just that
 
     # What the client asks.
 
@@ -133,6 +161,16 @@ class Lane:
         with self._ledger.lock:
             self._flush_to = max(self._flush_to, sequence)
         self.wakeup.set()
+
+    def ask_for_wake(self) -> None:
+        """Let the next message ask for a sender, in a lane that could not be given one."""
+        beyond = 1 << 62
+        while self.core.arm(self._waiting() + 1, beyond):
+            pass
+
+    def _waiting(self) -> int:
+        queue = self.core.snapshot()
+        return queue.accepted - queue.taken
 
     def pending_below(self, sequence: int) -> int:
         """Return how many messages below this sequence have no outcome. The ledger's lock is held."""
@@ -147,12 +185,21 @@ class Lane:
 
     def stop(self) -> list[Shipment]:
         """Let the senders go now; returns what is left, to be settled."""
-        self._is_stopped = True
-        self.wakeup.set()
         with self._ledger.lock:
-            while self.take_unframed(10_000) is not None:
-                pass
+            self._is_stopped = True
+            self.wakeup.set()
+            # A message whose thread was preempted between claim and commit is waited for, and not for ever.
+            deadline = time.monotonic() + COMMIT_PATIENCE
+            while self.take_unframed(10_000) is not None or self._has_queued():
+                if time.monotonic() > deadline:
+                    break
+                if self._has_queued():
+                    time.sleep(COMMIT_WAIT)
             return list(self.outstanding)
+
+    def _has_queued(self) -> bool:
+        # Bytes, because an append charges them before it has a number; a closed core charges no more.
+        return self.core.snapshot().pending_bytes > 0
 
     def take_unframed(self, most: int) -> Shipment | None:
         """Take the oldest messages without framing them, in order to settle them."""
@@ -169,7 +216,9 @@ class Lane:
 
     def _choose(self, scratch: Scratch) -> Shipment | None:
         if self._is_ordered:
-            # While a batch waits for its retry, no later one may pass it.
+            # While a batch waits for its retry, or is with another thread, no later one may pass it.
+            if len(self.outstanding) > len(self._retries):
+                return None
             return self._due_retry() if self._retries else self._fresh(scratch)
         self._prefers_retries = not self._prefers_retries
         if self._prefers_retries:
@@ -185,8 +234,13 @@ class Lane:
     def _fresh(self, scratch: Scratch) -> Shipment | None:
         if not self._is_worth_taking():
             return None
+        envelope = self._envelope()  # a third party's code, so not under the lock
         with self._ledger.lock:
-            batch = self.core.take(scratch, self._batch_size, self._max_batch_bytes, self._envelope())
+            try:
+                batch = self.core.take(scratch, self._batch_size, self._max_batch_bytes, envelope)
+            except ValueError:
+                # The envelope has grown since the message was accepted, and no batch holds it: the sender finds out.
+                return self.take_unframed(1)
             if batch is None:
                 return None
             self._noticed_at = None
@@ -203,13 +257,14 @@ class Lane:
             self._noticed_at = None
             # The first message wakes us, and the interval begins.
             return self.core.arm(1, 1)
-        if queue.taken < self._flush_to:
+        if queue.taken < self._flush_to or self._is_closing:
             return True
         now = time.monotonic()
-        if self._noticed_at is None:
-            self._noticed_at = now
         # Two clocks: the wall clock knows how old the oldest message is, but may be set back.
         age = (self._clock() - queue.oldest_ns) / 1e9 if queue.oldest_ns else 0.0
+        if self._noticed_at is None:
+            # It may have waited for a while already, when all senders were busy.
+            self._noticed_at = now - min(max(0.0, age), self._interval)
         return age >= self._interval or now - self._noticed_at >= self._interval
 
     def _pause(self) -> float:
@@ -221,11 +276,12 @@ class Lane:
             if self._retries:
                 pauses.append(self._retries[0][2] - now)
         queue = self.core.snapshot()
-        if queue.taken < queue.accepted and (queue.oldest_ns == 0 or queue.taken < self._flush_to):
+        if self._is_ordered and self.outstanding:
+            return max(0.0, min(pauses))  # nothing can be taken; the outcome, or the retry, wakes us
+        if queue.pending_bytes and (queue.oldest_ns == 0 or queue.taken < self._flush_to):
             pauses.append(COMMIT_WAIT)
         return max(0.0, min(pauses))
 
     def _is_idle(self) -> bool:
         with self._ledger.lock:
-            queue = self.core.snapshot()
-            return queue.taken == queue.accepted and not self.outstanding
+            return not self.outstanding and not self._has_queued()

@@ -32,7 +32,8 @@ class Runs(Protocol):
 _forks: weakref.WeakSet[Forks] = weakref.WeakSet()
 
 # Strong: what is queued must be sent even when its client is forgotten.
-_running: set[Runs] = set()
+_running: dict[Runs, int] = {}
+"""Each with the process that it runs in: a fork that Python does not see copies this as well."""
 
 
 def renew_after_fork(forks: Forks) -> None:
@@ -42,12 +43,12 @@ def renew_after_fork(forks: Forks) -> None:
 
 def finish_at_exit(runs: Runs) -> None:
     """Close ``runs`` when the interpreter exits, unless `forget` is called before."""
-    _running.add(runs)
+    _running[runs] = os.getpid()
 
 
 def forget(runs: Runs) -> None:
     """Leave ``runs`` alone at the exit: it has finished."""
-    _running.discard(runs)
+    _running.pop(runs, None)
 
 
 def _after_fork_in_child() -> None:
@@ -58,7 +59,7 @@ def _after_fork_in_child() -> None:
 
 
 def _at_exit() -> None:
-    running = list(_running)
+    running = [runs for runs, process in list(_running.items()) if process == os.getpid()]
     for runs in running:
         runs.begin_closing()
     deadline = time.monotonic() + max((runs.close_timeout for runs in running), default=0.0)

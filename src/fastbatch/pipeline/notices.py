@@ -7,10 +7,18 @@ import threading
 import time
 from dataclasses import dataclass
 
-__all__ = ["Notices"]
+__all__ = ["Notices", "say"]
 
 PERIOD = 30.0
 """Seconds between two lines about the same thing."""
+
+
+def say(logger: logging.Logger, level: int, text: str, *arguments: object) -> None:
+    """Log; what the program's logger raises must not reach delivery, where it would look like a failure of its own."""
+    try:
+        logger.log(level, text, *arguments)
+    except Exception:  # noqa: BLE001 there is nobody left to tell
+        return
 
 
 @dataclass(slots=True)
@@ -59,4 +67,5 @@ class Notices:
     def _warn(self, key: tuple[str, str], events: int, detail: str) -> None:
         what, cause = key
         suffix = f": {detail}" if detail else ""
-        self._logger.warning("%d event%s %s (%s)%s", events, "" if events == 1 else "s", what, cause, suffix)
+        plural = "" if events == 1 else "s"
+        say(self._logger, logging.WARNING, "%d event%s %s (%s)%s", events, plural, what, cause, suffix)

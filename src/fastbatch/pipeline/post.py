@@ -43,7 +43,7 @@ class Post:
         self._compressor = compressor
         self._timeout = config.request_timeout
         self._url = dialect.url(self._endpoint)
-        self._headers = {**dialect.headers(write_key), **(config.headers or {})}
+        self._headers = _merged(dialect.headers(write_key), config.headers or {})
         self._batch_headers = dict(self._headers)
         if compressor.encoding is not None:
             self._batch_headers["Content-Encoding"] = compressor.encoding
@@ -77,3 +77,9 @@ class Post:
             self._dialect.reroute(self.ask, self._endpoint)
         except Exception:  # noqa: BLE001 then the old routes stay, and the batch is tried again with them
             return
+
+
+def _merged(headers: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return both; a name that ``chosen`` has, in whatever case, is not sent twice."""
+    names = {name.lower() for name in chosen}
+    return {**{name: text for name, text in headers.items() if name.lower() not in names}, **chosen}

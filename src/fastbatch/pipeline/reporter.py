@@ -12,6 +12,7 @@ from typing import Any
 
 from fastbatch.errors import DeliveryError
 from fastbatch.fastjson import loads
+from fastbatch.pipeline.notices import say
 from fastbatch.typing import Callback, DeliveryReport
 
 __all__ = ["Reporter"]
@@ -57,6 +58,7 @@ class Reporter:
         self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._stand_in: threading.Thread | None = None
         self._is_busy = False
         self._failures = 0
         self._unreported = 0
@@ -90,26 +92,59 @@ class Reporter:
                 self._ensure_thread()
                 self._changed.notify_all()
         if is_first:
-            self._logger.error("callbacks are too slow: some batches are not reported to them; stats() counts them")
+            text = "callbacks are too slow: some batches are not reported to them; stats() counts them"
+            say(self._logger, logging.ERROR, text)
 
     def wait(self, deadline: float) -> None:
         """Wait until everything is passed on; at once when a callback itself asks."""
         with self._changed:
-            while (self._waiting or self._is_busy) and threading.current_thread() is not self._thread:
+            while (self._waiting or self._is_busy) and not self._is_teller():
+                if self._waiting and not self._is_busy and not self._ensure_thread():
+                    break
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or not self._changed.wait(remaining):
                     return
+            else:
+                return
+        self._tell_here(deadline)
 
-    def _ensure_thread(self) -> None:
+    def _is_teller(self) -> bool:
+        return threading.current_thread() in (self._thread, self._stand_in)
+
+    def _tell_here(self, deadline: float) -> None:
+        """Do the thread's work where there can be no thread."""
+        while time.monotonic() < deadline:
+            with self._changed:
+                if not self._waiting or self._is_busy:
+                    return
+                item = self._next_item()
+                self._stand_in = threading.current_thread()
+            try:
+                self._tell(item)
+            finally:
+                with self._changed:
+                    self._is_busy = False
+                    self._stand_in = None
+                    self._changed.notify_all()
+
+    def _ensure_thread(self) -> bool:
+        """Start the thread unless it runs; False when none can be started, as while the interpreter shuts down."""
         if self._thread is not None and self._thread.is_alive():
-            return
+            return True
         self._thread = threading.Thread(target=self._run, name="fastbatch-reporter", daemon=True)
         try:
             self._thread.start()
         except RuntimeError:
-            # The interpreter is shutting down; `wait` has nobody to wait for.
+            # What waits keeps waiting, for the next report or for `wait`.
             self._thread = None
-            self._waiting.clear()
+            return False
+        return True
+
+    def _next_item(self) -> _Item:
+        item = self._waiting.popleft()
+        self._waiting_bytes -= sum(map(len, item.messages))
+        self._is_busy = True
+        return item
 
     def _run(self) -> None:
         while True:
@@ -119,10 +154,11 @@ class Reporter:
                 if not self._waiting and not self._changed.wait_for(lambda: self._waiting, IDLE_SECONDS):
                     self._thread = None
                     return
-                item = self._waiting.popleft()
-                self._waiting_bytes -= sum(map(len, item.messages))
-                self._is_busy = True
-            self._tell(item)
+                item = self._next_item()
+            try:
+                self._tell(item)
+            except BaseException as error:  # noqa: BLE001 sys.exit() in a callback must not leave `wait` waiting
+                say(self._logger, logging.ERROR, "a report ended in %s", type(error).__name__)
 
     def _tell(self, item: _Item) -> None:
         if self._on_delivery is not None:
@@ -140,7 +176,10 @@ class Reporter:
     def _guard(self, function: Callable[..., Any], *arguments: object) -> None:
         try:
             function(*arguments)
-        except Exception as error:  # noqa: BLE001 the user's function may raise anything
+        except BaseException as error:
+            if not isinstance(error, Exception) and threading.current_thread() is not self._thread:
+                raise  # Ctrl-C on a thread of the user's; on our own, a callback that calls sys.exit ends nothing
             self._failures += 1
             if self._failures % 100 == 1:
-                self._logger.error("a callback raised %s; %d so far", type(error).__name__, self._failures)
+                text = "a callback raised %s; %d so far"
+                say(self._logger, logging.ERROR, text, type(error).__name__, self._failures)

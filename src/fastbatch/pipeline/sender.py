@@ -13,11 +13,15 @@ from fastbatch.pipeline.backoff import wait_before_retry
 from fastbatch.pipeline.delivery import Delivery
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import Ledger
+from fastbatch.pipeline.notices import say
 from fastbatch.pipeline.post import Answer, Post
 from fastbatch.pipeline.shipment import Shipment
 from fastbatch.typing import Dialect, Envelope
 
 __all__ = ["Sender"]
+
+FAILURE_PAUSE = 1.0
+"""After what should never fail has failed, seconds."""
 
 
 class Sender:
@@ -60,45 +64,75 @@ class Sender:
         """Wait for a shipment and send it; False when the lane has none any more."""
         try:
             shipment = lane.next(scratch, until_idle=until_idle, deadline=deadline)
-        except ValueError as error:
-            # A dialect whose envelope grew: the message was accepted by the old one's measure, and no batch holds it.
-            shipment = lane.take_unframed(1)
-            if shipment is not None:
-                self._delivery.settle(lane, shipment, "too_large", detail=str(error))
+        except Exception as error:
+            # The dialect's envelope or the program's clock. Nothing was taken; what is queued waits for better times.
+            if until_idle:
+                raise
+            say(self._logger, logging.ERROR, "a sender cannot take a batch: %s", type(error).__name__)
+            lane.rest(FAILURE_PAUSE)
             return True
         if shipment is None:
             return False
         try:
             self._send(lane, shipment, scratch)
-        except Exception as error:  # noqa: BLE001 a sender that dies would leave the queue to fill in silence
-            self._logger.error("a sender failed with %s", type(error).__name__)
-            shipment.attempts += 1
-            self._retry(lane, shipment, None, f"the sender failed with {type(error).__name__}", None)
+        except BaseException as error:
+            # A sender that dies would leave the queue to fill in silence, and a batch that it forgets never ends.
+            self._recover(lane, shipment, error)
+            if until_idle and not isinstance(error, Exception):
+                raise  # Ctrl-C on the caller's own thread
         return True
+
+    def _recover(self, lane: Lane, shipment: Shipment, error: BaseException) -> None:
+        kind = type(error).__name__
+        say(self._logger, logging.ERROR, "a sender failed with %s", kind)
+        # What raised in the middle of an attempt may have raised after the server had it all.
+        shipment.is_possibly_delivered |= shipment.is_in_attempt and not isinstance(error, Exception)
+        shipment.attempts += 1
+        try:
+            self._retry(lane, shipment, None, f"the sender failed with {kind}", None)
+        except Exception:  # noqa: BLE001 such as the program's clock
+            lane.retry(shipment, FAILURE_PAUSE)
 
     def _send(self, lane: Lane, shipment: Shipment, scratch: Scratch) -> None:
         if shipment.route is None and not self._route(lane, shipment):
             return
-        if not shipment.is_framed:
-            lane.core.frame(scratch, shipment.batch, self._max_batch_bytes, self._envelope())
-        shipment.is_framed = False
+        headers = self._dialect.route_headers(shipment.route or 0)
+        envelope = None if shipment.is_framed else self._envelope()
+        try:
+            is_begun = self._begin_attempt(lane, shipment, scratch, envelope)
+        except ValueError as error:
+            self._give_up_oversize(lane, shipment, str(error))
+            return
+        if not is_begun:
+            return
         if shipment.attempts == 0:
             shipment.first_attempt_at = time.monotonic()
-        headers = self._dialect.route_headers(shipment.route or 0)
-        shipment.is_in_attempt = True
         answer = self._post.send(scratch.body, headers)
-        shipment.is_in_attempt = False
         self._count(shipment, len(scratch.body), answer)
         self._act(lane, shipment, answer)
 
+    def _begin_attempt(self, lane: Lane, shipment: Shipment, scratch: Scratch, envelope: Envelope | None) -> bool:
+        """Frame what is not framed yet; False when `Lane.stop` was faster, and the messages' space is given back."""
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return False
+            if envelope is not None:
+                # Raises ValueError when the dialect's envelope has grown since the messages were accepted.
+                lane.core.frame(scratch, shipment.batch, self._max_batch_bytes, envelope)
+            shipment.is_framed = False
+            shipment.is_in_attempt = True
+            return True
+
     def _route(self, lane: Lane, shipment: Shipment) -> bool:
-        """Find the shipment's one group; False when it has several, and is replaced by a part for each."""
+        """Find the shipment's one group; False when it is settled, or replaced by a part for each of several."""
         if self._dialect.routes == 1:
             shipment.route = 0
             return True
         positions: dict[int, list[int]] = defaultdict(list)
-        for position, message in enumerate(lane.core.read(shipment.batch)):
+        for position, message in enumerate(lane.read(shipment)):
             positions[self._dialect.route(message)].append(position)
+        if not positions:
+            return False
         if len(positions) == 1:
             shipment.route = next(iter(positions))
             return True
@@ -114,8 +148,9 @@ class Sender:
         shipment.sent_bytes = answer.sent_bytes
         shipment.is_possibly_delivered |= answer.is_ambiguous
         self._ledger.attempt(is_retry=shipment.attempts > 1, framed=body_bytes, sent=answer.sent_bytes)
-        if self._logger.isEnabledFor(self._log_level):
-            self._logger.log(
+        if self._is_logged():
+            say(
+                self._logger,
                 self._log_level,
                 "attempt %d: %d messages, %d bytes, %d sent: %s",
                 shipment.attempts,
@@ -124,6 +159,12 @@ class Sender:
                 answer.sent_bytes,
                 answer.status or answer.verdict.detail,
             )
+
+    def _is_logged(self) -> bool:
+        try:
+            return self._logger.isEnabledFor(self._log_level)
+        except Exception:  # noqa: BLE001 the program's own logger
+            return False
 
     def _act(self, lane: Lane, shipment: Shipment, answer: Answer) -> None:
         verdict = answer.verdict
@@ -143,6 +184,12 @@ class Sender:
                 self._post.reroute()
                 shipment.route = None
             self._retry(lane, shipment, answer.status, detail, verdict.retry_after)
+
+    def _give_up_oversize(self, lane: Lane, shipment: Shipment, detail: str) -> None:
+        if len(shipment.batch) > 1:
+            self._split(lane, shipment)
+        else:
+            self._delivery.settle(lane, shipment, "too_large", detail=detail)
 
     def _split(self, lane: Lane, shipment: Shipment) -> None:
         """
@@ -168,6 +215,7 @@ class Sender:
         elif self._is_too_old(shipment, wait):
             cause = "expired"
         if not cause:
+            shipment.status, shipment.detail = status, detail
             lane.retry(shipment, wait)
             return
         if shipment.is_possibly_delivered:

@@ -21,10 +21,12 @@ class Shipment:
         attempts: HTTP tries so far.
         first_attempt_at: Monotonic time of the first, seconds.
         is_possibly_delivered: True when an attempt ended without an answer, after the server may have had the whole.
-        is_in_attempt: True while a request with it is under way.
+        is_in_attempt: True from when a request with it begins until it is parked for a retry, or has its outcome.
         is_settled: True when it has its outcome.
         body_bytes: Length of the last body before compression.
         sent_bytes: Length of the last body as sent.
+        status: HTTP status of the last attempt's response, None when there was none.
+        detail: What went wrong in it, cut short.
     """
 
     batch: Batch
@@ -37,6 +39,8 @@ class Shipment:
     is_settled: bool = False
     body_bytes: int = 0
     sent_bytes: int = 0
+    status: int | None = None
+    detail: str = ""
 
     def part(self, batch: Batch, route: int | None) -> Shipment:
         """Return a shipment of some of its messages, with its history."""
