@@ -3,7 +3,7 @@
 VENV := .venv
 BIN := $(VENV)/bin
 CTEST := $(MAKE) --no-print-directory -C csrc/tests
-CORE := $(wildcard csrc/*.c csrc/*.h csrc/ffi_build.py)
+CORE := $(wildcard csrc/*.c csrc/*.h csrc/python/*.c csrc/ffi_build.py)
 PYTEST_ARGS ?=
 
 # The environment works for the project alone, whatever the caller's shell has active.
@@ -59,7 +59,7 @@ dist: $(VENV)/.test ## build the sdist and the wheels, native and pure, into dis
 
 clean: ## delete everything that can be made again
 	$(CTEST) clean || true
-	rm -rf $(VENV) build dist src/*.egg-info src/fastbatch/core/_native*.so .*_cache .benchmarks .hypothesis
+	rm -rf $(VENV) build dist src/*.egg-info src/fastbatch/core/_*.so .*_cache .benchmarks .hypothesis
 	find src tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.made: scripts/venv.sh
@@ -69,7 +69,7 @@ $(VENV)/.made: scripts/venv.sh
 
 # The old core goes first: a failed compilation must not leave it behind.
 $(VENV)/.package: $(VENV)/.made pyproject.toml setup.py $(CORE)
-	rm -rf build src/fastbatch/core/_native*.so
+	rm -rf build src/fastbatch/core/_*.so
 	$(BIN)/python -m pip install -q -e ".[cli]"
 	@$(BIN)/python -c "from fastbatch.core import BACKEND; print(f'fastbatch: the {BACKEND} backend')"
 	@touch $@

@@ -14,7 +14,7 @@ import sys
 import sysconfig
 from typing import Any
 
-from setuptools import setup
+from setuptools import Extension, setup
 
 BACKEND = os.environ.get("FASTBATCH_BACKEND")
 IS_FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
@@ -48,11 +48,26 @@ def can_compile() -> bool:
     return True
 
 
+def quick_track() -> Extension:
+    """Return the second binding of the one hot call; without it `fastbatch.core.quick` has a twin in Python."""
+    return Extension(
+        "fastbatch.core._track",
+        ["csrc/python/fb_track.c"],
+        include_dirs=["csrc"],
+        depends=["csrc/fastbatch.h"],
+        define_macros=[("Py_LIMITED_API", "0x030A0000")],
+        extra_compile_args=["-std=c11", "-O3", "-Wall", "-Wextra"],
+        py_limited_api=True,
+        optional=BACKEND != "native",
+    )
+
+
 def native_arguments() -> dict[str, Any]:
     """Return what `setup` is told about the native core. One abi3 wheel serves every release that has a GIL."""
     arguments: dict[str, Any] = {"setup_requires": [CFFI], "cffi_modules": ["csrc/ffi_build.py:ffi"]}
     if not (IS_FREE_THREADED or IS_DEBUG_BUILD):
         arguments["options"] = {"bdist_wheel": {"py_limited_api": "cp310"}}
+        arguments["ext_modules"] = [quick_track()]
     return arguments
 
 

@@ -1,5 +1,6 @@
 #include "fb_stamp.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define NS_PER_MS 1000000
@@ -22,6 +23,17 @@ fb_stamp_random(uint64_t seed, uint64_t sequence)
     return x;
 }
 
+/* One store where bytes are stored the least significant first, which compilers see. */
+static void
+put_little_endian(char *out, uint64_t x)
+{
+    unsigned char bytes[8];
+
+    for (int i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)(x >> 8 * i);
+    memcpy(out, bytes, sizeof bytes);
+}
+
 /* Writes 8 hexadecimal digits at once: the digits are spread to a byte each, then made characters without a branch. */
 static void
 put_hex8(char *out, uint32_t value)
@@ -33,8 +45,7 @@ put_hex8(char *out, uint32_t value)
     x = (x & 0x000f000f000f000fu) << 8 | (x & 0x00f000f000f000f0u) >> 4;
     /* 39 lies between the characters after '9' and 'a'; adding 6 carries into bit 4 for 10 to 15. */
     x += 0x3030303030303030u + 39 * (((x + 0x0606060606060606u) >> 4) & 0x0101010101010101u);
-    for (int i = 0; i < 8; i++)
-        out[i] = (char)(x >> 8 * i);
+    put_little_endian(out, x);
 }
 
 void
@@ -59,30 +70,36 @@ fb_stamp_uuid(char *out, int64_t now_ns, uint64_t random)
     memcpy(out + 24, digits + 20, 12);
 }
 
-static char *
-put_decimal(char *out, uint32_t value, int digits)
+/* The digits of 0 to 99. */
+static const char PAIRS[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+                            "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+                            "9899";
+
+static void
+put_pair(char *out, uint32_t value)
 {
-    for (int i = digits - 1; i >= 0; i--) {
-        out[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return out + digits;
+    memcpy(out, &PAIRS[2 * value], 2);
 }
 
-/* The proleptic Gregorian date of a day counted from 1970-01-01, in years that begin in March so that the leap day is last. */
+/*
+ * The proleptic Gregorian date of a day counted from 1970-01-01, in years that begin in March so that the leap day is last.
+ * Each unit's number is (a * n + b) / c for the n that is left of the unit above, and the remainder tells what is left for
+ * the unit below: Neri and Schneider, "Euclidean affine functions and their application to calendar algorithms", 2022.
+ */
 static void
-date_of_day(uint64_t day, uint32_t *year, uint32_t *month, uint32_t *mday)
+date_of_day(uint32_t day, uint32_t *year, uint32_t *month, uint32_t *mday)
 {
-    const uint64_t shifted = day + 719468; /* days from 0000-03-01 */
-    const uint64_t era = shifted / 146097;
-    const uint32_t day_of_era = (uint32_t)(shifted % 146097);
-    const uint32_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    const uint32_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const uint32_t march_month = (5 * day_of_year + 2) / 153;
+    const uint32_t quarters = 4 * (day + 719468) + 3; /* of days from 0000-03-01 */
+    const uint32_t century = quarters / 146097;
+    const uint32_t of_century = quarters % 146097 | 3;
+    const uint64_t scaled = (uint64_t)2939745 * of_century; /* 2939745 / 2^32 is 1 / 1461, near enough */
+    const uint32_t day_of_year = (uint32_t)scaled / 2939745 / 4;
+    const uint32_t months = 2141 * day_of_year + 197913; /* 2141 / 2^16 is 1 / 30.6, near enough */
+    const bool is_next_year = day_of_year >= 306;        /* January and February */
 
-    *mday = day_of_year - (153 * march_month + 2) / 5 + 1;
-    *month = march_month < 10 ? march_month + 3 : march_month - 9;
-    *year = (uint32_t)(era * 400) + year_of_era + (*month <= 2);
+    *mday = months % 65536 / 2141 + 1;
+    *month = months / 65536 - (is_next_year ? 12 : 0);
+    *year = century * 100 + (uint32_t)(scaled >> 32) + is_next_year;
 }
 
 void
@@ -93,19 +110,21 @@ fb_stamp_timestamp(char *out, int64_t now_ns, int digits)
     const uint32_t of_day = (uint32_t)(second % SECONDS_PER_DAY);
     uint32_t year, month, mday;
 
-    date_of_day(second / SECONDS_PER_DAY, &year, &month, &mday);
-    out = put_decimal(out, year, 4);
-    *out++ = '-';
-    out = put_decimal(out, month, 2);
-    *out++ = '-';
-    out = put_decimal(out, mday, 2);
-    *out++ = 'T';
-    out = put_decimal(out, of_day / 3600, 2);
-    *out++ = ':';
-    out = put_decimal(out, of_day / 60 % 60, 2);
-    *out++ = ':';
-    out = put_decimal(out, of_day % 60, 2);
-    *out++ = '.';
-    out = put_decimal(out, digits == 3 ? micros / 1000 : micros, digits);
-    *out = 'Z';
+    date_of_day((uint32_t)(second / SECONDS_PER_DAY), &year, &month, &mday);
+    memcpy(out, "0000-00-00T00:00:00.000000Z", digits == 3 ? FB_TIMESTAMP_MS_LENGTH - 1 : FB_TIMESTAMP_US_LENGTH);
+    put_pair(out, year / 100);
+    put_pair(out + 2, year % 100);
+    put_pair(out + 5, month);
+    put_pair(out + 8, mday);
+    put_pair(out + 11, of_day / 3600);
+    put_pair(out + 14, of_day / 60 % 60);
+    put_pair(out + 17, of_day % 60);
+    put_pair(out + 20, micros / 10000);
+    if (digits == 3) {
+        out[22] = (char)('0' + micros / 1000 % 10);
+        out[23] = 'Z';
+        return;
+    }
+    put_pair(out + 22, micros / 100 % 100);
+    put_pair(out + 24, micros % 100);
 }

@@ -88,17 +88,31 @@ fb_template_free(struct fb_template *template)
     fb_free(template);
 }
 
+/* True when an odd number of backslashes stands before `end`; text[start] is none. */
+static bool
+is_escaped(const char *text, size_t start, size_t end)
+{
+    size_t i = end;
+
+    while (i > start && text[i - 1] == '\\')
+        i--;
+    return (end - i) % 2 == 1;
+}
+
 /* Finds where the string that begins at `start` ends, past its closing quote; 0 when it is no string, or an empty one. */
 static size_t
 end_of_string(const char *text, size_t start, size_t length)
 {
+    const char *quote;
+
     if (length - start < 2 || text[start] != '"' || text[start + 1] == '"')
         return 0;
-    for (size_t i = start + 1; i < length; i++) {
-        if (text[i] == '"')
-            return i + 1;
-        if (text[i] == '\\')
-            i++;
+    for (size_t i = start + 1; i < length; i = (size_t)(quote - text) + 1) {
+        quote = memchr(text + i, '"', length - i);
+        if (quote == NULL)
+            return 0;
+        if (FB_LIKELY(!is_escaped(text, start, (size_t)(quote - text))))
+            return (size_t)(quote - text) + 1;
     }
     return 0;
 }
@@ -142,10 +156,19 @@ write_id(char *out, const struct fb_message *message, uint64_t seed)
     return out + FB_UUID_LENGTH;
 }
 
+/* What a template holds is short, and a call of memcpy() for it costs more than its bytes: two moves of a fixed length that
+ * may overlap do it. */
 static char *
 write_bytes(char *out, const char *bytes, size_t length)
 {
-    memcpy(out, bytes, length);
+    if (length >= 16 && length <= 32) {
+        memcpy(out, bytes, 16);
+        memcpy(out + length - 16, bytes + length - 16, 16);
+    } else if (length >= 8 && length < 16) {
+        memcpy(out, bytes, 8);
+        memcpy(out + length - 8, bytes + length - 8, 8);
+    } else if (length > 0)
+        memcpy(out, bytes, length);
     return out + length;
 }
 
@@ -160,8 +183,7 @@ fb_template_write(const struct fb_template *template, const struct fb_message *m
 
         switch (part->stamp) {
         case FB_LITERAL:
-            if (part->length > 0)
-                out = write_bytes(out, part->bytes, part->length);
+            out = write_bytes(out, part->bytes, part->length);
             break;
         case FB_FIELDS:
             out = write_bytes(out, message->fields + 1, message->fields_length - 2);

@@ -15,6 +15,7 @@ from fastbatch import dialects
 from fastbatch.calls import Calls
 from fastbatch.config import Config, Settings, settings_from_environment
 from fastbatch.core.interface import Code, message_length
+from fastbatch.core.quick import Quick, QuickEntry, with_quick_track
 from fastbatch.errors import (
     ClosedError,
     ConfigError,
@@ -42,12 +43,12 @@ __all__ = ["Client"]
 _STAMPED = frozenset({"messageId", "timestamp", "context", "integrations", "anonymousId"})
 """Fields that a dialect supplies where the caller does not."""
 
-_FAST_TRACK = {"userId": "u", "event": "e", "properties": {}}
-_COERCE, _OPTIONS = DUMPS_ARGUMENTS
-_WAKE = int(Code.WAKE)
+_QUICK_TRACK = {"userId": "u", "event": "e", "properties": {}}
+_WAKE, _FULL = int(Code.WAKE), int(Code.FULL)
 
 
-class Client(Calls):
+@with_quick_track
+class Client(Calls, Quick):
     """
     Takes events and delivers them in batches, in the background.
 
@@ -106,29 +107,29 @@ class Client(Calls):
         self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
         self._numbers: dict[Template, int] = {}
         self._templates_lock = threading.RLock()
-        self._push = self._first_lane.core.push
-        self._track_entry = self._fast_track_entry()
+        self._track_entry = self._quick_track_entry()
         # A client that is forgotten without being closed still delivers what it took.
         self._finalizer = weakref.finalize(self, engine.begin_closing)
         self._finalizer.atexit = False
 
-    def _fast_track_entry(self) -> Any:
+    def _quick_track_entry(self) -> QuickEntry | None:
         """
-        Return the core's entry for the commonest call, `track` with just a user, a name and properties; None where that
-        call is not the commonest: it needs orjson, one lane, the system's clock, and a dialect that takes the fields as
-        they are.
+        Return the way of the commonest call, `track` with just a user, a name and properties; None where it has none:
+        it needs orjson, one lane, the system's clock, and a dialect that takes the fields as they are.
         """
         config = self._config
         is_plain = not (config.disabled or config.sync_mode or config.ordering) and config.clock is time.time_ns
         if dumps is None or not is_plain:
             return None
-        if self._dialect.fields("track", dict(_FAST_TRACK), self._constants) != _FAST_TRACK:
+        if self._dialect.fields("track", dict(_QUICK_TRACK), self._constants) != _QUICK_TRACK:
             return None
-        template = self._dialect.template("track", frozenset(_FAST_TRACK), self._constants)
+        template = self._dialect.template("track", frozenset(_QUICK_TRACK), self._constants)
         place = template.index(Stamp.FIELDS)
         values = (b'"userId":', Stamp.VALUE, b',"event":', Stamp.VALUE, b',"properties":', Stamp.VALUE)
         _, entries = self._engine.add_template((*template[:place], *values, *template[place + 1 :]))
-        return entries[0]
+        core = self._first_lane.core
+        after_push = type(self)._after_push  # noqa: SLF001 - our own
+        return QuickEntry(dumps, *DUMPS_ARGUMENTS, after_push, core, core.push, entries[0], *core.addresses(entries[0]))
 
     # Events.
 
@@ -148,31 +149,6 @@ class Client(Calls):
 
         Returns and raises as `enqueue` does; the arguments are those of `Track`.
         """
-        # The commonest call, at the cost of little more than the encoding. What is not common about it, an empty id or
-        # a full queue, is found out on the way and left to `enqueue`.
-        if (
-            type(user_id) is str
-            and type(event) is str
-            and isinstance(properties, dict)
-            and context is None
-            and timestamp is None
-            and anonymous_id is None
-            and integrations is None
-            and message_id is None
-            and (entry := self._track_entry) is not None
-        ):
-            try:
-                code = self._push(entry, dumps((user_id, event, properties), _COERCE, _OPTIONS))  # type: ignore[misc]
-            except TypeError as error:
-                cause = error.__cause__
-                if cause is not None and not isinstance(cause, Exception):
-                    raise cause from None  # Ctrl-C while a value's own code ran, which orjson wraps like any other
-                code = Code.ARGUMENT
-            if not code:
-                return True
-            if code == _WAKE:
-                self._engine.wake(self._first_lane)
-                return True
         return self.enqueue(
             Track(
                 user_id=user_id,
@@ -185,6 +161,18 @@ class Client(Calls):
                 message_id=message_id,
             )
         )
+
+    def _after_push(self, code: int) -> bool | None:
+        """Act on what the core said to a quick `track`: return its result, or None to leave it to `enqueue`."""
+        if code == _WAKE:
+            self._engine.wake(self._first_lane)
+            return True
+        if code == _FULL and self._config.on_full == "drop_newest":
+            # A program whose endpoint is down comes here millions of times.
+            self._engine.ledger.refuse("queue_full")
+            self._engine.notices.tell("refused", "queue_full", 1)
+            return False
+        return None
 
     def enqueue(self, message: Message) -> bool:
         """

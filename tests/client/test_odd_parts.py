@@ -97,15 +97,18 @@ def test_a_dialect_that_raises_before_an_attempt_costs_a_retry(scripted, method)
     assert sorted(transport.events) == ["a", "b"]
 
 
-def test_a_dialect_that_always_raises_loses_the_batch_and_counts_it(scripted):
-    """Attempts are bounded also where none reaches the network."""
+def test_a_dialect_that_always_raises_keeps_the_queue_and_says_so(scripted):
+    """Nothing was taken, so nothing is lost: it waits for better times, or is counted when the client is closed."""
     dialect = Odd("envelope", times=1000)
     client, transport = scripted(dialect=dialect, batch_size=2, senders=1, max_attempts=3)
     dialect.armed = True
     client.track("u", "a", {})
     client.track("u", "b", {})
-    assert client.flush(5).pending == 0
-    assert client.stats().dropped == {"retries_exhausted": 2}
+    assert client.flush(0.2).pending == 2
+    assert not client.stats().healthy
+    assert "ZeroDivisionError" in str(client.stats().last_error)
+    client.close(0.2)
+    assert client.stats().dropped == {"shutdown": 2}
     assert transport.sent == []
 
 

@@ -69,10 +69,10 @@ def test_the_settings_are_the_fields_of_config():
 @pytest.mark.parametrize("call", PEERS_ORDER)
 def test_calls_have_the_peers_argument_order(call):
     """Programs give them by position."""
-    parameters = inspect.signature(getattr(Client, call)).parameters
-    assert " ".join(list(parameters)[1:]) == PEERS_ORDER[call]
-    assert all(each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for each in parameters.values())
-    assert all(each.default is None for each in list(parameters.values())[1:])
+    _, *parameters = inspect.signature(getattr(Client, call)).parameters.values()
+    assert " ".join(each.name for each in parameters) == PEERS_ORDER[call]
+    assert all(each.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for each in parameters)
+    assert all(each.default is None for each in parameters)
 
 
 def test_only_the_write_key_is_positional():

@@ -177,6 +177,7 @@ class TestContents:
         assert "-cp310-abi3-" in native_wheel.name
         names = zipfile.ZipFile(native_wheel).namelist()
         assert "fastbatch/core/_native.abi3.so" in names
+        assert "fastbatch/core/_track.abi3.so" in names
         assert "fastbatch/py.typed" in names
         assert not [name for name in names if name.endswith((".c", ".h")) or name.startswith(("tests", "csrc"))]
         assert requirements(native_wheel) == {"urllib3", "cffi", "isal", "orjson", "zstandard"}

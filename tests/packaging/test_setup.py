@@ -21,7 +21,10 @@ told = json.loads(sys.argv[1])
 sys.version_info = tuple(told["version"])
 platform.python_implementation = lambda: told["implementation"]
 sysconfig.get_config_vars()["Py_GIL_DISABLED"] = int(told["free_threaded"])
-sys.modules["setuptools"] = types.SimpleNamespace(setup=lambda **arguments: print(json.dumps(arguments)))
+sys.modules["setuptools"] = types.SimpleNamespace(
+    setup=lambda **arguments: print(json.dumps(arguments)),
+    Extension=lambda name, *sources, **arguments: name,
+)
 runpy.run_path("setup.py")
 """
 
@@ -49,6 +52,7 @@ def test_gil_build_gets_an_abi3_core(version: tuple[int, int]) -> None:
     arguments = arguments_on(version)
     assert arguments["setup_requires"] == ["cffi>=1.17"]
     assert arguments["options"] == {"bdist_wheel": {"py_limited_api": "cp310"}}
+    assert arguments["ext_modules"] == ["fastbatch.core._track"]
     assert arguments["install_requires"] == {"urllib3", "cffi", "isal", "orjson", "zstandard"}
 
 
@@ -57,6 +61,7 @@ def test_free_threaded_build_gets_a_core_of_its_own(version: tuple[int, int]) ->
     arguments = arguments_on(version, free_threaded=True)
     assert arguments["cffi_modules"]
     assert "options" not in arguments
+    assert "ext_modules" not in arguments
     assert arguments["install_requires"] == {"urllib3", "cffi"}
 
 

@@ -63,6 +63,9 @@ def _members(kind: type) -> Iterator[str]:
             yield f"{type(member).__name__} {name}{signature_text(member.__func__)}"
         elif inspect.isfunction(member):
             yield f"def {name}{signature_text(member)}"
+        elif inspect.ismethoddescriptor(member):
+            # In C, where there are no annotations; those that count stand at the method in Python behind it.
+            yield f"def {name}{signature_text(getattr(owner, f'_{name}_slowly'))}"
 
 
 def _fields(kind: type) -> Iterator[str]:

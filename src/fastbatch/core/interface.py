@@ -127,6 +127,10 @@ class Core(Protocol):
         """Return what `push` wants for this template; it is valid as long as the core is."""
         ...
 
+    def addresses(self, entry: Any) -> tuple[int, int]:
+        """Return the addresses of `push` and of an entry, for a caller that is in C; zeros when the core is not."""
+        ...
+
     def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
         """Append one message at a time of the caller's, nanoseconds since 1970, and answer a `Code`."""
         ...

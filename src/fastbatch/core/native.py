@@ -100,6 +100,9 @@ class NativeCore:
             raise ValueError(f"there is no template {template_number}")
         return entry
 
+    def addresses(self, entry: Any) -> tuple[int, int]:
+        return int(ffi.cast("uintptr_t", ffi.addressof(lib, "fb_push"))), int(ffi.cast("uintptr_t", entry))
+
     def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
         return int(lib.fb_core_append(self._core, template_number, fields, len(fields), now_ns))
 

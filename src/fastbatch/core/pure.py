@@ -13,7 +13,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from fastbatch.core.interface import Batch, BodyLimitError, Code, Snapshot, message_length, record_span
 from fastbatch.typing import Envelope, Stamp, Template
@@ -41,34 +42,64 @@ def random_62(seed: int, sequence: int) -> int:
 def uuid7(now_ns: int, random: int) -> str:
     """Return a UUIDv7 (RFC 9562): milliseconds, 12 bits of the millisecond's fraction, 62 random bits."""
     ms, rest = divmod(now_ns, 1_000_000)
-    digits = f"{ms & 0xFFFFFFFFFFFF:012x}{0x7000 | rest * 4096 // 1_000_000:04x}{1 << 63 | random:016x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+    return "%08x-%04x-%04x-%04x-%012x" % (  # noqa: UP031 - half again as fast as an f-string, once an event
+        ms >> 16 & 0xFFFFFFFF,
+        ms & 0xFFFF,
+        0x7000 | rest * 4096 // 1_000_000,
+        0x8000 | random >> 48,
+        random & 0xFFFFFFFFFFFF,
+    )
 
 
 def rfc3339(now_ns: int, digits: int) -> str:
     """Return a time in UTC with 3 or 6 digits of a second: ``2026-11-21T10:09:52.945Z``."""
-    moment = _EPOCH + timedelta(microseconds=now_ns // 1000)
-    text = f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond:06d}"
-    return (text if digits == 6 else text[:-3]) + "Z"
+    second, rest = divmod(now_ns, 1_000_000_000)
+    if digits == 3:
+        return f"{_second_text(second)}.{rest // 1_000_000:03d}Z"
+    return f"{_second_text(second)}.{rest // 1000:06d}Z"
 
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)+",', re.DOTALL)
+@lru_cache(maxsize=4)
+def _second_text(second: int) -> str:
+    # Cached, since thousands of messages share a second.
+    return f"{_EPOCH + timedelta(seconds=second):%Y-%m-%dT%H:%M:%S}"
 
 
-def _split(fields: bytes, values: int) -> list[bytes] | None:
-    """Return what the caller gave for the fields or the values of a template; None when it is something else."""
-    if len(fields) < 3 or fields[:1] != (b"[" if values else b"{"):
-        return None
-    elements, start, end = [], 1, len(fields) - 1
-    for _ in range(values - 1):
-        match = _STRING.match(fields, start, end)
-        if match is None:
+_STRING = rb'("(?!")[^"\\]*(?:\\.[^"\\]*)*"),'
+"""A JSON string that is not empty, and its comma."""
+
+
+_FROM_CALLER = (Stamp.FIELDS, Stamp.VALUE)
+
+
+class _Steps:
+    """
+    A template, prepared: what `PureCore.append` would otherwise find out for each message.
+
+    Args:
+        template: As it was registered.
+
+    Raises:
+        ValueError: When it has neither the fields once nor some values.
+    """
+
+    def __init__(self, template: Template) -> None:
+        fields, values = template.count(Stamp.FIELDS), template.count(Stamp.VALUE)
+        if (fields, values) != (1, 0) and not (fields == 0 and 1 <= values <= MAX_VALUES):
+            raise ValueError("a size is out of range, or a template is malformed")
+        self.fixed_length = message_length(template, 0)
+        self.pattern = b"".join(b"%b" if isinstance(part, Stamp) else part.replace(b"%", b"%%") for part in template)
+        places = [part for part in template if isinstance(part, Stamp)]
+        self.stamps = [(place, stamp) for place, stamp in enumerate(places) if stamp not in _FROM_CALLER]
+        start = rb"\[" + _STRING * (values - 1) + rb"(?=\{)" if values else rb"\{"
+        self._start = re.compile(start, re.DOTALL)
+
+    def split(self, given: bytes) -> list[bytes] | None:
+        """Return what the caller gave for the fields or the values; None when it is something else."""
+        match = self._start.match(given)
+        if match is None or len(given) < 3:
             return None
-        elements.append(fields[start : match.end() - 1])
-        start = match.end()
-    if values and fields[start : start + 1] != b"{":
-        return None
-    return [*elements, fields[start:end]]
+        return [*match.groups(), given[match.end() : -1]]
 
 
 class _Record(NamedTuple):
@@ -95,7 +126,7 @@ class PureCore:
         self._max_message_bytes = max_message_bytes
         self._seed = seed
         self._pid = os.getpid()
-        self._templates: list[Template] = []
+        self._templates: list[_Steps] = []
         # Reentrant: a signal handler or a destructor may push while this thread is inside. The caller's own where it
         # has one: the handler may want that next, while another thread holds it and wants to take.
         self._lock = lock or threading.Condition()
@@ -107,28 +138,24 @@ class PureCore:
         self._wake_at: tuple[int, int] | None = None
 
     def add_template(self, template: Template) -> int:
-        fields, values = template.count(Stamp.FIELDS), template.count(Stamp.VALUE)
-        if (fields, values) != (1, 0) and not (fields == 0 and 1 <= values <= MAX_VALUES):
-            raise ValueError("a size is out of range, or a template is malformed")
-        self._templates.append(template)
+        self._templates.append(_Steps(template))
         return len(self._templates) - 1
 
     def entry(self, template_number: int) -> tuple[PureCore, int]:
         return self, template_number
 
-    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:  # noqa: PLR0911 one for each code
-        template = self._templates[template_number]
+    def addresses(self, entry: Any) -> tuple[int, int]:  # noqa: ARG002 the native core needs it
+        return 0, 0
+
+    def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
+        steps = self._templates[template_number]
         if os.getpid() != self._pid:
             # Before the lock, which may have been held by another thread when this process was forked.
             return Code.FORKED
-        if now_ns < 0:
+        given = steps.split(fields)
+        if given is None or now_ns < 0:
             return Code.ARGUMENT
-        if self._is_closed:
-            return Code.CLOSED
-        given = _split(fields, template.count(Stamp.VALUE))
-        if given is None:
-            return Code.ARGUMENT
-        size = message_length(template, len(fields))
+        size = steps.fixed_length + len(fields)
         if size > self._max_message_bytes:
             return Code.TOO_LARGE
         span = record_span(size)
@@ -139,7 +166,7 @@ class PureCore:
                 if self._used_bytes + span > self._max_queue_bytes:
                     return Code.FULL
                 sequence = self._accepted
-                record = _Record(sequence, now_ns, self._compose(template, given, sequence, now_ns))
+                record = _Record(sequence, now_ns, self._compose(steps, given, sequence, now_ns))
                 # A destructor that ran meanwhile may have appended a message of its own.
                 if self._accepted == sequence:
                     break
@@ -149,17 +176,11 @@ class PureCore:
             self._pending.append(record)
             return Code.WAKE if self._takes_mark() else Code.OK
 
-    def _compose(self, template: Template, given: list[bytes], sequence: int, now_ns: int) -> bytes:
-        remaining = iter(given)
-        parts = []
-        for part in template:
-            if isinstance(part, bytes):
-                parts.append(part)
-            elif part is Stamp.FIELDS or part is Stamp.VALUE:
-                parts.append(next(remaining))
-            else:
-                parts.append(self._stamp(part, sequence, now_ns).encode())
-        return b"".join(parts)
+    def _compose(self, steps: _Steps, given: list[bytes], sequence: int, now_ns: int) -> bytes:
+        parts = list(given)
+        for place, stamp in steps.stamps:
+            parts.insert(place, self._stamp(stamp, sequence, now_ns).encode())
+        return steps.pattern % tuple(parts)
 
     def _stamp(self, stamp: Stamp, sequence: int, now_ns: int) -> str:
         if stamp is Stamp.MESSAGE_ID:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter
+from dataclasses import dataclass
 
 __all__ = ["Notices", "say"]
 
@@ -21,6 +21,14 @@ def say(logger: logging.Logger, level: int, text: str, *arguments: object) -> No
         return
 
 
+@dataclass(slots=True)
+class _Topic:
+    """Events that are refused, or dropped, for one cause; ``tells_at`` is when the logger may hear of it again."""
+
+    untold: int = 0
+    tells_at: float = 0.0
+
+
 class Notices:
     """
     Warnings about refused and dropped events, by cause.
@@ -31,28 +39,30 @@ class Notices:
     def __init__(self, logger: logging.Logger) -> None:
         self._logger = logger
         self._lock = threading.RLock()
-        self._untold: Counter[tuple[str, str]] = Counter()
-        self._told_at: dict[tuple[str, str], float] = {}
+        self._topics: dict[tuple[str, str], _Topic] = {}
 
     def tell(self, what: str, cause: str, events: int, detail: str = "") -> None:
         """Note that ``events`` events were ``what`` ("refused", "dropped") for ``cause``."""
         key = what, cause
         now = time.monotonic()
+        topic = self._topics.get(key)
+        if topic is None:
+            topic = self._topics.setdefault(key, _Topic())
         with self._lock:
-            self._untold[key] += events
-            if now - self._told_at.get(key, -PERIOD) < PERIOD:
+            topic.untold += events
+            if now < topic.tells_at:
                 return
-            self._told_at[key] = now
-            untold = self._untold.pop(key)
+            topic.tells_at = now + PERIOD
+            untold, topic.untold = topic.untold, 0
         self._warn(key, untold, detail)
 
     def tell_rest(self) -> None:
         """Say what was not said yet."""
-        with self._lock:
-            rest = list(self._untold.items())
-            self._untold.clear()
-        for key, events in rest:
-            self._warn(key, events, "")
+        for key, topic in list(self._topics.items()):
+            with self._lock:
+                untold, topic.untold = topic.untold, 0
+            if untold:
+                self._warn(key, untold, "")
 
     def _warn(self, key: tuple[str, str], events: int, detail: str) -> None:
         what, cause = key

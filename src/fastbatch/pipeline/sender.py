@@ -68,7 +68,9 @@ class Sender:
             # The dialect's envelope or the program's clock. Nothing was taken; what is queued waits for better times.
             if until_idle:
                 raise
-            say(self._logger, logging.ERROR, "a sender cannot take a batch: %s", type(error).__name__)
+            problem = f"a sender cannot take a batch: {type(error).__name__}"
+            self._ledger.judge(problem)
+            say(self._logger, logging.ERROR, problem)
             lane.rest(FAILURE_PAUSE)
             return True
         if shipment is None:
