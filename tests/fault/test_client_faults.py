@@ -70,7 +70,8 @@ NO_ANSWER = {
     "reset_before_the_request_is_read": NoAnswer((Reset(),), None, ""),
     "closed_in_the_middle_of_a_large_body": NoAnswer((ReadBytes(9_000), Close()), False, "sending", body=LARGE),
     "reset_in_the_middle_of_a_large_body": NoAnswer((ReadBytes(9_000), Reset()), False, "sending", body=LARGE),
-    "a_large_body_that_nobody_reads": NoAnswer((ReadHead(), Hang()), False, "timed out while sending", SOON, LARGE),
+    # The kernel may, or may not, take the 4 MB for its own buffers; only then may the server have had the whole.
+    "a_large_body_that_nobody_reads": NoAnswer((ReadHead(), Hang()), None, "timed out while", SOON, LARGE),
     "closed_in_the_middle_of_a_small_body": NoAnswer((ReadHead(), Close()), None, ""),
     "reset_after_the_request_is_read": NoAnswer((ReadRequest(), Reset()), True, "reset"),
     "closed_after_the_request_is_read": NoAnswer((ReadRequest(), Close()), True, "connection closed"),
