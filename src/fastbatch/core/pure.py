@@ -157,7 +157,7 @@ class PureCore:
             return Code.ARGUMENT
         size = steps.fixed_length + len(fields)
         if size > self._max_message_bytes:
-            return Code.TOO_LARGE
+            return Code.CLOSED if self._is_closed else Code.TOO_LARGE
         span = record_span(size)
         with self._lock:
             while True:
