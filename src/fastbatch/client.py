@@ -211,6 +211,7 @@ class Client(Calls, Quick):
         except AttributeError:
             if hasattr(message, "kind") and hasattr(message, "fields"):
                 raise
+            self._refuse("invalid")
             raise FieldError("Client", "enqueue", type(message), "a message, such as Track") from None
         return self._append(message, lane, number, template, data)
 

@@ -55,7 +55,6 @@ class Delivery:
 
 
 def _report(shipment: Shipment, cause: str, status: int | None, detail: str) -> DeliveryReport:
-    is_tried = shipment.attempts > 0
     return DeliveryReport(
         delivered=not cause,
         cause=cause,
@@ -65,5 +64,5 @@ def _report(shipment: Shipment, cause: str, status: int | None, detail: str) -> 
         detail=detail,
         body_bytes=shipment.body_bytes,
         sent_bytes=shipment.sent_bytes,
-        seconds=time.monotonic() - shipment.first_attempt_at if is_tried else 0.0,
+        seconds=time.monotonic() - shipment.first_attempt_at if shipment.first_attempt_at else 0.0,
     )

@@ -257,11 +257,13 @@ class Engine:
             return remaining > 0 and (self.ledger.lock.wait(min(remaining, 0.05)) or time.monotonic() < deadline)
 
     def evict(self, lane: Lane) -> bool:
-        """Give up some of the oldest messages that no sender has taken; False when there are none."""
-        shipment = lane.take_unframed(EVICTED_AT_ONCE)
+        """Give up the oldest messages that no sender is sending; False when there are none."""
+        # A batch that waits for its retry is older than all that was never taken.
+        shipment = lane.take_oldest_retry() or lane.take_unframed(EVICTED_AT_ONCE)
         if shipment is None:
             return False
-        self._delivery.settle(lane, shipment, "evicted")
+        cause = "possibly_delivered" if shipment.is_possibly_delivered else "evicted"
+        self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
         return True
 
     # The account.

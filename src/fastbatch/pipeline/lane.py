@@ -212,6 +212,16 @@ class Lane:
             self._ledger.in_flight += len(batch)
             return shipment
 
+    def take_oldest_retry(self) -> Shipment | None:
+        """Take the oldest of the batches that wait for their retry, in order to settle it."""
+        with self._ledger.lock:
+            if not self._retries:
+                return None
+            oldest = min(self._retries, key=lambda entry: entry[3].batch.sequences[0])
+            self._retries.remove(oldest)
+            heapq.heapify(self._retries)
+            return oldest[3]
+
     # The choice, made by whoever has the turn.
 
     def _choose(self, scratch: Scratch) -> Shipment | None:
