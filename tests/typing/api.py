@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, ClassVar
+from uuid import UUID, uuid4
 
 from fastbatch import (
     BACKEND,
     Alias,
+    Capture,
     Client,
     ClosedError,
     Config,
@@ -21,6 +23,7 @@ from fastbatch import (
     FieldError,
     FlushResult,
     Group,
+    GroupIdentify,
     Identify,
     Integrations,
     MessageTooLargeError,
@@ -109,6 +112,11 @@ def messages() -> list[Message]:
         Page(anonymous_id="a", name="Home", category="Start"),
         Screen(user_id="u", name="Home"),
         Alias(previous_id="a", user_id="u"),
+        Capture(
+            distinct_id="u", event="E", groups={"company": "acme"}, uuid=uuid4(), set={"plan": "pro"}, timestamp=now
+        ),
+        Capture(distinct_id=UUID(int=7), event="E", properties=properties, set_once={"a": 1}, disable_geoip=False),
+        GroupIdentify(type="company", key="acme", properties={"size": 3}, uuid=str(UUID(int=7))),
         Screening(),
     ]
 
