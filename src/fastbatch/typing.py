@@ -49,6 +49,11 @@ class Stamp(enum.Enum):
 
     A client's own, for calls that are made very often: an array is cheaper to build and to encode than an object.
     """
+    MEMBERS = 7
+    """
+    In place of the last value: its members, and the brace that closes them. They continue an object that the template
+    has begun, with at least one member of its own: what is constant in it is then never encoded again.
+    """
 
 
 Template: TypeAlias = "tuple[bytes | Stamp, ...]"
