@@ -10,7 +10,7 @@ from typing import Any
 from fastbatch.config import Config
 from fastbatch.core import core_seed, new_core
 from fastbatch.core.interface import record_span
-from fastbatch.core.pure import rfc3339
+from fastbatch.core.stamp import rfc3339
 from fastbatch.errors import ConfigError
 from fastbatch.pipeline import lifecycle
 from fastbatch.pipeline.compress import compressor
