@@ -345,3 +345,27 @@ def test_a_push_that_interrupts_a_push_has_a_number_of_its_own(monkeypatch: pyte
     assert batch is not None
     assert [record.sequence for record in batch.refs] == list(batch.sequences) == [0, 1]
     assert len({message[:60] for message in core.read(batch)}) == 2
+
+
+def test_a_stop_that_waits_for_a_commit_leaves_the_account_to_others(
+    make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = make_client(transport=CapturingTransport())._lanes[0]
+    is_waiting, is_committed = threading.Event(), threading.Event()
+
+    def has_queued() -> bool:
+        is_waiting.set()
+        return not is_committed.is_set()
+
+    monkeypatch.setattr("fastbatch.pipeline.lane.COMMIT_PATIENCE", DEADLINE)
+    monkeypatch.setattr(lane, "_has_queued", has_queued)
+    stopping = threading.Thread(target=lane.stop)
+    stopping.start()
+    assert is_waiting.wait(DEADLINE)
+    is_free = lane._ledger.lock.acquire(timeout=DEADLINE / 2)
+    assert is_free
+    lane._ledger.lock.release()
+    assert stopping.is_alive()
+    is_committed.set()
+    stopping.join(DEADLINE)
+    assert not stopping.is_alive()

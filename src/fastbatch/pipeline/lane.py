@@ -194,7 +194,8 @@ class Lane:
                 if time.monotonic() > deadline:
                     break
                 if self._has_queued():
-                    time.sleep(COMMIT_WAIT)
+                    # Others may use the account meanwhile; a sender that still takes something leaves it outstanding.
+                    self._ledger.lock.wait(COMMIT_WAIT)
             return list(self.outstanding)
 
     def _has_queued(self) -> bool:
