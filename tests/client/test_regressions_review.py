@@ -369,3 +369,26 @@ def test_a_stop_that_waits_for_a_commit_leaves_the_account_to_others(
     is_committed.set()
     stopping.join(DEADLINE)
     assert not stopping.is_alive()
+
+
+def test_a_message_that_comes_while_a_sender_looks_waits_for_its_interval(make_client: Callable[..., Client]) -> None:
+    client = make_client(interval=60.0, transport=CapturingTransport())
+    lane = client._lanes[0]
+
+    class Late:
+        """A core to which a message is appended as soon as it was seen to be empty."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(core, name)
+
+        def snapshot(self) -> object:
+            before = core.snapshot()
+            if not before.accepted:
+                assert core.append(number, b'{"n":1}', time.time_ns()) >= 0
+            return before
+
+    core, lane.core = lane.core, Late()  # type: ignore[assignment]
+    number = core.add_template((b'{"type":"track",', Stamp.FIELDS, b"}"))
+    assert not lane._is_worth_taking()
+    assert 50.0 < lane._pause() <= 60.0
+    lane.core = core
