@@ -113,7 +113,7 @@ class Core(Protocol):
 
     ``push(entry, fields)`` appends one message at the system's time and answers a `Code`; it is a function rather than
     a method, and has no argument that it can do without, because it is called once an event. Any number of threads may
-    call anything at once.
+    call anything at once, but for `add_template`: one thread at a time.
     """
 
     @property
