@@ -2,8 +2,8 @@
  * fastbatch.h: the native core, as Python sees it.
  *
  * A core is a queue of encoded messages: many threads append, senders take batches framed as one body, and each message
- * is acknowledged when it has its outcome. It knows no vendor and reads no clock: templates, envelopes, the time and the
- * random seed are arguments.
+ * is acknowledged when it has its outcome. It knows no vendor: templates and envelopes are arguments, and so are the random
+ * seed and, except in fb_push(), the time.
  *
  * Functions that can fail return a negative `enum fb_result`; results leave through the last pointers.
  */

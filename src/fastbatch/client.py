@@ -7,7 +7,6 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping
-from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -25,8 +24,6 @@ from fastbatch.errors import (
     UnserializableError,
 )
 from fastbatch.fastjson import loads
-from fastbatch.messages import Track
-from fastbatch.messages.checks import Id
 from fastbatch.pipeline import lifecycle
 from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode
 from fastbatch.pipeline.engine import Engine
@@ -132,35 +129,6 @@ class Client(Calls, Quick):
         return QuickEntry(dumps, *DUMPS_ARGUMENTS, after_push, core, core.push, entries[0], *core.addresses(entries[0]))
 
     # Events.
-
-    def track(  # noqa: PLR0913, PLR0917 the Python peers' arguments
-        self,
-        user_id: Id | None = None,
-        event: str | None = None,
-        properties: Mapping[str, Any] | None = None,
-        context: Mapping[str, Any] | None = None,
-        timestamp: datetime | str | None = None,
-        anonymous_id: Id | None = None,
-        integrations: Mapping[str, Any] | None = None,
-        message_id: str | None = None,
-    ) -> bool:
-        """
-        Report that a user did something.
-
-        Returns and raises as `enqueue` does; the arguments are those of `Track`.
-        """
-        return self.enqueue(
-            Track(
-                user_id=user_id,
-                event=event,
-                properties=properties,
-                context=context,
-                timestamp=timestamp,
-                anonymous_id=anonymous_id,
-                integrations=integrations,
-                message_id=message_id,
-            )
-        )
 
     def _after_push(self, code: int) -> bool | None:
         """Act on what the core said to a quick `track`: return its result, or None to leave it to `enqueue`."""

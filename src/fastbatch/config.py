@@ -86,7 +86,7 @@ class Config:
     on_delivery: Callable[[DeliveryReport], object] | None = None
     logger: logging.Logger = LOGGER
     verbose: bool = False
-    """Log each batch at INFO."""
+    """Log each attempt at INFO rather than DEBUG."""
     sync_mode: bool = False
     """Send on the calling thread; the call returns when the message has its outcome."""
     disabled: bool = False

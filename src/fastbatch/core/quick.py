@@ -1,6 +1,6 @@
 """
 The one call that is made once an event, `Client.track` with a user, a name and properties: in C where that was built,
-else in Python, with one behaviour. Every other call of `track` is left to the method that the client's class defines.
+else in Python, with one behaviour. Every other call of `track` is left to the method that the client inherits.
 
 Why there are two: docs/design/0001-a-second-binding-for-track.md.
 """

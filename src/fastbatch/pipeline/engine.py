@@ -48,7 +48,7 @@ class Engine:
         self._config = config
         self._transport = transport
         self._envelopes = Envelopes(config, dialect, write_key)
-        self.max_message_bytes = _longest_record(config, self._envelopes.first(self._envelopes.now()))
+        self.max_message_bytes = _checked_longest_message(config, self._envelopes.first(self._envelopes.now()))
         self.notices = Notices(config.logger)
         self.ledger = Ledger()
         self._reporter = Reporter(config.callback, config.on_delivery, config.logger, is_direct=config.sync_mode)
@@ -289,8 +289,13 @@ class Engine:
             )
 
 
-def _longest_record(config: Config, envelope: Envelope) -> int:
-    """Return the longest message that the queue takes: by its own limit, and such that a batch of one holds it."""
+def _checked_longest_message(config: Config, envelope: Envelope) -> int:
+    """
+    Return the longest message that the queue takes: by its own limit, and such that a batch of one holds it.
+
+    Raises:
+        ConfigError: When a batch or the queue cannot hold one message.
+    """
     limits = config.limits
     room = limits.max_batch_bytes - len(envelope.head) - len(envelope.tail)
     longest = min(limits.max_message_bytes, room) - (len(envelope.message_head) - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastbatch.config import Config
-from fastbatch.core.pure import rfc3339
+from fastbatch.core.stamp import rfc3339
 from fastbatch.typing import Dialect, Envelope
 
 __all__ = ["Envelopes"]
