@@ -13,7 +13,7 @@ from typing import Any
 
 from fastbatch.typing import Response, Verdict
 
-__all__ = ["SERVER_ERRORS", "StatusTable", "detail_of", "retry_after_of"]
+__all__ = ["SERVER_ERRORS", "StatusTable", "detail_of", "line_of", "retry_after_of"]
 
 SERVER_ERRORS = frozenset(range(500, 600)) - {501, 505}
 """What a later attempt may cure; 501 and 505 say that it never will."""
@@ -91,8 +91,13 @@ def _seconds_until(date: str, now: float | None) -> float | None:
 
 def detail_of(response: Response, secret: str = "") -> str:
     """Return in a line what the server said about itself: printable, short, without ``secret``, never empty."""
-    text = _printable(_said(response.body)) or _phrase(response.status)
-    return (text.replace(secret, "<hidden>") if secret else text)[:DETAIL_LIMIT]
+    return line_of(_said(response.body), secret) or _phrase(response.status)
+
+
+def line_of(text: str, secret: str = "") -> str:
+    """Return a server's words as one line: printable, short, without ``secret``."""
+    line = _printable(text[:READ_LIMIT])
+    return (line.replace(secret, "<hidden>") if secret else line)[:DETAIL_LIMIT]
 
 
 def _said(body: bytes) -> str:

@@ -7,7 +7,7 @@ Each ``put_`` function moves one field of a message into the dict that `Message.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, TypeAlias
@@ -23,6 +23,7 @@ __all__ = [
     "put_flag",
     "put_id",
     "put_mapping",
+    "put_names",
     "put_text",
     "put_timestamp",
     "put_uuid",
@@ -127,7 +128,16 @@ def put_flag(fields: dict[str, Any], message: object, name: str) -> None:
         return
     if not isinstance(value, bool):
         raise _error(message, name, value, "True, False or None")
-    fields[_WIRE_NAMES[name]] = value
+    fields[_WIRE_NAMES.get(name, name)] = value
+
+
+def put_names(fields: dict[str, Any], message: object, name: str) -> None:
+    value = getattr(message, name)
+    if value is None:
+        return
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+        raise _error(message, name, value, "a collection of names, or None")
+    fields[name] = frozenset(value)
 
 
 def _message_id(message: Any) -> str:

@@ -57,6 +57,18 @@ class Delivery:
         if self._reporter.is_direct:
             self._reporter.report(report, messages)
 
+    def drop_unqueued(self, message: bytes, cause: str, detail: str) -> None:
+        """Give a message that never comes into a queue its outcome; without a detail the program has asked for it."""
+        report = DeliveryReport(False, cause, 1, 0, None, detail, 0, 0, 0.0)
+        messages = [message] if self._reporter.wants_messages else []
+        if not self._reporter.is_direct:
+            self._reporter.report(report, messages)
+        self._ledger.drop_unqueued(cause)
+        if detail:
+            self._notices.tell("dropped", cause, 1, detail)
+        if self._reporter.is_direct:
+            self._reporter.report(report, messages)
+
 
 def _report(shipment: Shipment, cause: str, status: int | None, detail: str) -> DeliveryReport:
     return DeliveryReport(

@@ -52,12 +52,12 @@ class Engine:
         self.notices = Notices(config.logger)
         self.ledger = Ledger()
         self._reporter = Reporter(config.callback, config.on_delivery, config.logger, is_direct=config.sync_mode)
-        self._delivery = Delivery(self.ledger, self._reporter, self.notices)
+        self.delivery = Delivery(self.ledger, self._reporter, self.notices)
         if config.compression not in dialect.compressions:
             allowed = ", ".join(map(repr, sorted(dialect.compressions)))
             raise ConfigError("compression", config.compression, f"one that {dialect.name} takes: {allowed}")
         post = Post(config, dialect, write_key, transport, compressor(config.compression, config.compression_level))
-        self._sender = Sender(config, dialect, post, self.ledger, self._delivery, self._envelopes)
+        self._sender = Sender(config, dialect, post, self.ledger, self.delivery, self._envelopes)
         count = config.senders if config.ordering else 1
         self.lanes = [self._new_lane(count) for _ in range(count)]
         self._threads: list[threading.Thread] = []
@@ -221,7 +221,7 @@ class Engine:
             for shipment in lane.stop():
                 is_ambiguous = shipment.is_possibly_delivered or shipment.is_in_attempt
                 cause = "possibly_delivered" if is_ambiguous else "shutdown"
-                self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
+                self.delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
         self._wait_for_settling()
         self._reporter.wait(deadline)
         self._join(deadline)
@@ -259,7 +259,7 @@ class Engine:
         if shipment is None:
             return False
         cause = "possibly_delivered" if shipment.is_possibly_delivered else "evicted"
-        self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
+        self.delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
         return True
 
     # The account.
@@ -271,7 +271,7 @@ class Engine:
             queues = [lane.core.snapshot() for lane in self.lanes]
             oldest = min((queue.oldest_ns for queue in queues if queue.oldest_ns), default=0)
             return Stats(
-                accepted=sum(queue.accepted for queue in queues),
+                accepted=sum(queue.accepted for queue in queues) + ledger.unqueued,
                 refused=dict(ledger.refused),
                 dropped=dict(ledger.dropped),
                 delivered=ledger.delivered,
