@@ -136,6 +136,7 @@ class Lane:
             shipment.is_in_attempt = False
             if self._is_stopped:
                 return False
+            shipment.is_offered = True
             order = shipment.batch.sequences[0] if self._is_ordered else due
             heapq.heappush(self._retries, (order, next(self._ties), due, shipment))
         self.wakeup.set()

@@ -230,7 +230,7 @@ class Sender:
             for share in reversed(shares):
                 if share.word is not None:
                     turns.callback(self._delivery.settle, lane, share, share.word.cause)
-                elif share.is_in_attempt:
+                elif not share.is_offered:
                     turns.callback(self._park, lane, share, again, status)
 
     def _give_up_oversize(self, lane: Lane, shipment: Shipment, detail: str) -> None:

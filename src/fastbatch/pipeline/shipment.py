@@ -40,6 +40,7 @@ class Shipment:
         first_attempt_at: Monotonic time of the first, seconds.
         is_possibly_delivered: True when an attempt ended without an answer, after the server may have had the whole.
         is_in_attempt: True from when a request with it begins until it is parked for a retry, or has its outcome.
+        is_offered: True when senders can find it, or could: it waits for a retry, or did.
         is_settled: True when it has its outcome.
         body_bytes: Length of the last body before compression.
         sent_bytes: Length of the last body as sent.
@@ -58,6 +59,7 @@ class Shipment:
     first_attempt_at: float = 0.0
     is_possibly_delivered: bool = False
     is_in_attempt: bool = False
+    is_offered: bool = False
     is_settled: bool = False
     body_bytes: int = 0
     sent_bytes: int = 0
@@ -81,7 +83,6 @@ class Shipment:
         """Return what the last attempt came to for some of its messages; without a word the same request goes on."""
         share = self.part(batch, self.route)
         share.request_id = self.request_id
-        share.is_in_attempt = True
         share.body_bytes, share.sent_bytes = self.body_bytes, self.sent_bytes
         share.word = word
         return share
