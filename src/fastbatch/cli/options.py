@@ -39,7 +39,7 @@ def write_key_option(default: str | None = None) -> Callable[[Command], Command]
 
 def client_options(command: Command) -> Command:
     """Add the options for a client's settings."""
-    dialect = click.option("--dialect", metavar="NAME", help="segment (the default) or rudderstack.")
+    dialect = click.option("--dialect", metavar="NAME", help="segment (the default), rudderstack or posthog.")
     return functools.reduce(lambda decorated, option: option(decorated), (*_TUNING[::-1], dialect), command)
 
 
