@@ -194,7 +194,8 @@ class Lane:
                 if time.monotonic() > deadline:
                     break
                 if self._has_queued():
-                    time.sleep(COMMIT_WAIT)
+                    # Others may use the account meanwhile; a sender that still takes something leaves it outstanding.
+                    self._ledger.lock.wait(COMMIT_WAIT)
             return list(self.outstanding)
 
     def _has_queued(self) -> bool:
@@ -260,13 +261,17 @@ class Lane:
             return shipment
 
     def _is_worth_taking(self) -> bool:
-        if self.core.arm(self._batch_size, self._worthwhile_bytes):
-            return True
-        queue = self.core.snapshot()
-        if queue.taken == queue.accepted:
+        while True:
+            if self.core.arm(self._batch_size, self._worthwhile_bytes):
+                return True
+            queue = self.core.snapshot()
+            if queue.taken != queue.accepted:
+                break
             self._noticed_at = None
-            # The first message wakes us, and the interval begins.
-            return self.core.arm(1, 1)
+            # The first message wakes us, and the interval begins. One that came since the snapshot wakes nobody, and
+            # is no reason to send it alone: look again.
+            if not self.core.arm(1, 1):
+                return False
         if queue.taken < self._flush_to or self._is_closing:
             return True
         now = time.monotonic()
