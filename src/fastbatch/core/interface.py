@@ -29,6 +29,7 @@ _STAMP_LENGTHS = {
     Stamp.TIMESTAMP_US: 27,
     Stamp.FIELDS: 0,
     Stamp.VALUE: 0,
+    Stamp.MEMBERS: 0,
 }
 
 _RECORD_HEADER = 24
@@ -66,9 +67,13 @@ def record_span(message_bytes: int) -> int:
 
 
 def message_length(template: Template, fields_length: int) -> int:
-    """Return the length of the message that ``template`` makes of encoded fields or values, braces included."""
+    """
+    Return the length of the message that ``template`` makes of encoded fields or values, braces included.
+
+    Members that are none make it one byte shorter.
+    """
     fixed = sum(len(part) if isinstance(part, bytes) else _STAMP_LENGTHS[part] for part in template)
-    commas = max(0, template.count(Stamp.VALUE) - 1)
+    commas = max(0, template.count(Stamp.VALUE) + template.count(Stamp.MEMBERS) - 1)
     return fixed + fields_length - 2 - commas
 
 

@@ -26,7 +26,7 @@ _STRING = rb'("(?!")[^"\\]*(?:\\.[^"\\]*)*"),'
 """A JSON string that is not empty, and its comma."""
 
 
-_FROM_CALLER = (Stamp.FIELDS, Stamp.VALUE)
+_FROM_CALLER = (Stamp.FIELDS, Stamp.VALUE, Stamp.MEMBERS)
 
 
 class _Steps:
@@ -41,9 +41,13 @@ class _Steps:
     """
 
     def __init__(self, template: Template) -> None:
-        fields, values = template.count(Stamp.FIELDS), template.count(Stamp.VALUE)
-        if (fields, values) != (1, 0) and not (fields == 0 and 1 <= values <= MAX_VALUES):
+        from_caller = [part for part in template if part in _FROM_CALLER]
+        fields, members = from_caller.count(Stamp.FIELDS), from_caller.count(Stamp.MEMBERS)
+        values = len(from_caller) - fields
+        is_of_values = fields == 0 and 1 <= values <= MAX_VALUES and Stamp.MEMBERS not in from_caller[:-1]
+        if (fields, values) != (1, 0) and not is_of_values:
             raise ValueError("a size is out of range, or a template is malformed")
+        self._continues = members == 1
         self.fixed_length = message_length(template, 0)
         self.pattern = b"".join(b"%b" if isinstance(part, Stamp) else part.replace(b"%", b"%%") for part in template)
         places = [part for part in template if isinstance(part, Stamp)]
@@ -56,7 +60,14 @@ class _Steps:
         match = self._start.match(given)
         if match is None or len(given) < 3:
             return None
-        return [*match.groups(), given[match.end() : -1]]
+        last = given[match.end() : -1]
+        if self._continues:
+            last = last[1:] if last == b"{}" else b"," + last[1:]
+        return [*match.groups(), last]
+
+    def is_empty(self, given: list[bytes]) -> bool:
+        """Return whether the members that continue an object are none, and so need no comma."""
+        return self._continues and given[-1] == b"}"
 
 
 class _Record(NamedTuple):
@@ -112,7 +123,7 @@ class PureCore:
         given = steps.split(fields)
         if given is None or now_ns < 0:
             return Code.ARGUMENT
-        size = steps.fixed_length + len(fields)
+        size = steps.fixed_length + len(fields) - steps.is_empty(given)
         if size > self._max_message_bytes:
             return Code.CLOSED if self._is_closed else Code.TOO_LARGE
         span = record_span(size)
