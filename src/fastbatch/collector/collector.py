@@ -6,7 +6,8 @@ import os
 import threading
 from types import TracebackType
 
-from fastbatch.collector.server import Rules, Server
+from fastbatch.collector.request import Rules, Service
+from fastbatch.collector.server import Server
 from fastbatch.collector.store import Store
 
 __all__ = ["DEFAULT_MAX_BODY_BYTES", "Collector"]
@@ -41,7 +42,7 @@ class Collector:
     ) -> None:
         self.store = Store(path)
         try:
-            self._server = Server(host, port, self.store, Rules(write_key, max_body_bytes))
+            self._server = Server(host, port, Service(self.store, Rules(write_key, max_body_bytes)))
         except BaseException:
             self.store.close()
             raise
