@@ -1,4 +1,4 @@
-"""A local endpoint that takes what a Segment or RudderStack server takes, and keeps it in SQLite."""
+"""A local endpoint that takes what a Segment, RudderStack or PostHog server takes, and keeps it in SQLite."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from fastbatch.collector.store import Store
 
 __all__ = ["DEFAULT_MAX_BODY_BYTES", "Collector"]
 
-DEFAULT_MAX_BODY_BYTES = 5 * 1024 * 1024
+DEFAULT_MAX_BODY_BYTES = 20 * 1024 * 1024
+"""What PostHog's server takes, which is the most of them all."""
 
 
 class Collector:

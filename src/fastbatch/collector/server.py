@@ -88,7 +88,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         text = self.headers["Content-Length"]
         if text is None:
             return 0
-        if not (text.isascii() and text.isdigit()):
+        if not (text.isascii() and text.isdigit() and len(text) < 20):
             self.close_connection = True  # where the next request starts is anyone's guess
             self.is_body_read = True
             raise WireError(400, "Content-Length must be a number")
