@@ -7,7 +7,7 @@ from fastbatch.collector.posthog_v1 import check_headers, judge
 from fastbatch.collector.posthog_wire import read_posted
 from fastbatch.collector.request import Answer, Request, Route
 
-__all__ = ["ROUTES", "refuse"]
+__all__ = ["ROUTES", "admit", "plain_body", "refuse"]
 
 _GZIP = b"\x1f\x8b\x08"
 _TAGS = {
@@ -29,13 +29,13 @@ def _refuse_v1(error: WireError) -> Answer:
 
 
 def _capture(request: Request) -> Answer:
-    token, received = read_posted(_plain_body(request))
-    _admit(request, token)
+    token, received = read_posted(plain_body(request))
+    admit(request, token)
     request.service.store.add(received, token)
     return Answer(200, {"status": 1})
 
 
-def _plain_body(request: Request) -> bytes:
+def plain_body(request: Request) -> bytes:
     """Return the body: SDKs say that it is gzip in a header, in the query, in both, or not at all."""
     body = request.body(("identity", "gzip"))
     is_named = request.headers["Content-Encoding"] is None and request.query.get("compression") in ("gzip", "gzip-js")
@@ -46,14 +46,15 @@ def _plain_body(request: Request) -> bytes:
 
 def _capture_v1(request: Request) -> Answer:
     token = check_headers(request.headers)
-    _admit(request, token)
+    admit(request, token)
     taken, results = judge(request.body(("identity", "gzip", "deflate", "zstd")))
     if taken:
         request.service.store.add(taken, token)
     return Answer(200, {"results": results})
 
 
-def _admit(request: Request, token: str) -> None:
+def admit(request: Request, token: str) -> None:
+    """Let a project key in, or answer with 401."""
     if not request.service.rules.admits(token):
         raise WireError(401, "this is not the project key of this collector", "invalid_api_token")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fastbatch.collector.bodies import WireError, inflate
 
 if TYPE_CHECKING:
+    from fastbatch.collector.flag_file import FlagFile
     from fastbatch.collector.store import Store
 
 __all__ = ["Answer", "Request", "Route", "Rules", "Service"]
@@ -23,6 +24,8 @@ class Rules(NamedTuple):
     """None takes any key that is not empty."""
     max_body_bytes: int
     """Of a body, both as sent and without its content encoding."""
+    personal_api_key: str | None = None
+    """What the definitions of flags are given for; None takes any."""
 
     def admits(self, key: str) -> bool:
         """Return whether events may come with this write key."""
@@ -34,6 +37,7 @@ class Service(NamedTuple):
 
     store: Store
     rules: Rules
+    flags: FlagFile
 
 
 class Answer(NamedTuple):

@@ -6,12 +6,12 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-from fastbatch.collector import posthog_capture, segment_paths
+from fastbatch.collector import posthog_capture, posthog_flags, segment_paths
 from fastbatch.collector.request import Route
 
 __all__ = ["ROUTES", "find"]
 
-ROUTES: dict[str, dict[str, Route]] = {**segment_paths.ROUTES, **posthog_capture.ROUTES}
+ROUTES: dict[str, dict[str, Route]] = {**segment_paths.ROUTES, **posthog_capture.ROUTES, **posthog_flags.ROUTES}
 """By path, without a slash at its end, and method. A name in braces stands for one piece of a path."""
 
 _PATTERNS = {
