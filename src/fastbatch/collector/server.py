@@ -10,6 +10,7 @@ import contextlib
 import http.server
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -117,10 +118,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def _chunk_size(self) -> int:
-        try:
-            return int(self.rfile.readline(1024).partition(b";")[0].strip(), 16)
-        except ValueError:
-            raise WireError(400, "the length of a chunk must be a hexadecimal number") from None
+        digits = self.rfile.readline(1024).partition(b";")[0].strip()
+        # int() alone would take a sign: a length below zero would read until the other side hangs up.
+        if not re.fullmatch(rb"[0-9A-Fa-f]+", digits):
+            raise WireError(400, "the length of a chunk must be a hexadecimal number")
+        return int(digits, 16)
 
     def _drain(self) -> None:
         """Read a body that nobody asked for: it stands in the way of the next request."""
