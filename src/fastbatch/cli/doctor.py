@@ -33,7 +33,7 @@ _SHOWN = frozenset({*Config.names(), "backend"}) - {"headers", "proxy"}
 
 @click.command()
 @endpoint_option
-@click.option("--dialect", metavar="NAME", help="segment (the default) or rudderstack.")
+@click.option("--dialect", metavar="NAME", help="segment (the default), rudderstack or posthog.")
 @write_key_option("doctor")
 def doctor(endpoint: str | None, dialect: str | None, write_key: str) -> None:
     """
