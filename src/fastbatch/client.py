@@ -82,6 +82,7 @@ class Client(Calls, Quick):
             config.proxy, config.ca_file, config.ssl_context, pool_size=config.senders
         )
         self._is_closed = False
+        self._fork_locks: dict[int, threading.RLock] = {}
         if config.debug:
             debug.show(config.logger)
         self._bind()
@@ -105,15 +106,17 @@ class Client(Calls, Quick):
     def _bind(self) -> None:
         """Make a new, empty engine, and what the shorthands keep of it."""
         engine = Engine(self._config, self._dialect, self._write_key, self._transport)
+        # In this order, and read in the reverse one: a thread of a forked child that is in `enqueue` meanwhile has
+        # either the parent's lane, which sends it here, or nothing of the parent's at all.
         self._engine = engine
+        before_send = self._config.before_send
+        self._hook = Hook(before_send, self._config, self._dialect, engine.delivery) if before_send else None
+        self._numbers: dict[Template, int] = {}
+        self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
+        self._templates_lock = threading.RLock()
         self._pid = os.getpid()
         self._lanes = engine.lanes
         self._first_lane = engine.lanes[0]
-        self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
-        self._numbers: dict[Template, int] = {}
-        self._templates_lock = threading.RLock()
-        before_send = self._config.before_send
-        self._hook = Hook(before_send, self._config, self._dialect, engine.delivery) if before_send else None
         self._track_entry = self._quick_track_entry()
         self._capture_entry = self._quick_capture_entry()
         # A client that is forgotten without being closed still delivers what it took.
@@ -211,7 +214,7 @@ class Client(Calls, Quick):
                 revised = self._hook.revise(kind, fields, template, self._constants)
                 if revised is None:
                     return True, None
-                number, template, data = self._number_of(WHOLE), WHOLE, revised.data
+                number, template, data = self._number_of(WHOLE, self._numbers), WHOLE, revised.data
         except UnserializableError as error:
             self._refuse("unserializable", f"{error.kind}.{error.field}")
             raise
@@ -226,31 +229,32 @@ class Client(Calls, Quick):
         is_accepted = self._append(message, lane, number, template, data)
         return is_accepted, None if revised is None else revised.message
 
-    def _lane_of(self, fields: dict[str, Any]) -> int:
-        if len(self._lanes) == 1:
-            return 0
-        return hash(fields.get("userId") or fields.get("anonymousId")) % len(self._lanes)
+    def _lane_of(self, fields: dict[str, Any]) -> Lane:
+        lanes = self._lanes
+        if len(lanes) == 1:
+            return lanes[0]
+        return lanes[hash(fields.get("userId") or fields.get("anonymousId")) % len(lanes)]
 
     def _template(self, kind: str, given: frozenset[str]) -> tuple[int, Template]:
         """Return the template for a message of this kind with these fields, and its number in every core."""
         key = kind, given & _STAMPED
-        known = self._templates.get(key)
+        templates, numbers = self._templates, self._numbers
+        known = templates.get(key)
         if known is not None:
             return known
         template = self._dialect.template(kind, key[1], self._constants)
-        known = self._templates[key] = self._number_of(template), template
+        known = templates[key] = self._number_of(template, numbers), template
         return known
 
-    def _number_of(self, template: Template) -> int:
+    def _number_of(self, template: Template, numbers: dict[Template, int]) -> int:
         with self._templates_lock:
-            number = self._numbers.get(template)
+            number = numbers.get(template)
             if number is None:
                 number, _ = self._engine.add_template(template)
-                self._numbers[template] = number
+                numbers[template] = number
             return number
 
-    def _append(self, message: Message, lane_number: int, number: int, template: Template, data: bytes) -> bool:
-        lane = self._lanes[lane_number]
+    def _append(self, message: Message, lane: Lane, number: int, template: Template, data: bytes) -> bool:
         deadline = time.monotonic() + self._config.block_timeout if self._config.on_full == "block" else 0.0
         while (code := lane.core.append(number, data, self._config.clock())) < 0:
             if code == Code.FULL:
@@ -258,7 +262,7 @@ class Client(Calls, Quick):
                     return False
             elif code == Code.FORKED:
                 # A fork that Python did not see, such as uWSGI's.
-                self.after_fork_in_child()
+                self._renew(lane)
                 return self.enqueue(message)
             elif code == Code.TOO_LARGE:
                 self._refuse("too_large")
@@ -339,8 +343,16 @@ class Client(Calls, Quick):
 
     def _notice_fork(self) -> None:
         # A fork that Python did not see. `enqueue` learns of it from the core.
+        lane = self._first_lane
         if os.getpid() != self._pid:
-            self.after_fork_in_child()
+            self._renew(lane)
+
+    def _renew(self, lane: Lane) -> None:
+        """Start anew in a forked child, unless another thread has; ``lane`` is one of the parent's."""
+        # A lock for each process: a fork may leave the parent's taken.
+        with self._fork_locks.setdefault(os.getpid(), threading.RLock()):
+            if lane in self._lanes:
+                self.after_fork_in_child()
 
     def __enter__(self) -> Self:
         return self

@@ -30,6 +30,14 @@ def test_it_makes_its_round_trip_to_an_endpoint(run: Run, collector: Collector) 
     assert message["event"] == "fastbatch doctor"
 
 
+def test_its_round_trip_speaks_posthog(run: Run, collector: Collector) -> None:
+    """On the older wire, with the collector's key."""
+    done = run("doctor", "--endpoint", collector.url, "--write-key", "K", "--dialect", "posthog")
+    assert done.returncode == 0, done.stdout
+    (message,) = collector.store.messages()
+    assert (message["event"], message["distinct_id"]) == ("fastbatch doctor", "fastbatch-doctor")
+
+
 def test_a_failed_round_trip_is_status_1(run: Run, collector: Collector) -> None:
     """The outcome and the server's answer are shown."""
     done = run("doctor", "--endpoint", collector.url, "--write-key", "wrong")

@@ -116,10 +116,10 @@ class PureCore:
         return 0, 0
 
     def append(self, template_number: int, fields: bytes, now_ns: int) -> int:
-        steps = self._templates[template_number]
         if os.getpid() != self._pid:
             # Before the lock, which may have been held by another thread when this process was forked.
             return Code.FORKED
+        steps = self._templates[template_number]
         given = steps.split(fields)
         if given is None or now_ns < 0:
             return Code.ARGUMENT

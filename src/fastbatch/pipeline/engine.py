@@ -15,7 +15,7 @@ from fastbatch.pipeline import lifecycle
 from fastbatch.pipeline.compress import compressor
 from fastbatch.pipeline.delivery import Delivery
 from fastbatch.pipeline.envelopes import Envelopes
-from fastbatch.pipeline.lane import Lane
+from fastbatch.pipeline.lane import Errand, Lane
 from fastbatch.pipeline.ledger import FlushResult, Ledger, Stats
 from fastbatch.pipeline.notices import Notices, say
 from fastbatch.pipeline.post import Post
@@ -142,13 +142,13 @@ class Engine:
         if self._is_sending():
             return  # a callback or a signal handler: the loop that it interrupts sends this as well
         with self._sync_lock:
-            self._send_until_idle(self.lanes, None)
+            self._send_here(dict.fromkeys(self.lanes, Errand(None, None)))
 
-    def _send_until_idle(self, lanes: list[Lane], deadline: float | None) -> None:
+    def _send_here(self, errands: dict[Lane, Errand]) -> None:
         self._sync_owner = threading.get_ident()
         try:
-            for lane in lanes:
-                self._sender.run_until_idle(lane, deadline)
+            for lane, errand in errands.items():
+                self._sender.run_errand(lane, errand)
         finally:
             self._sync_owner = 0
 
@@ -162,31 +162,36 @@ class Engine:
         """Wait until everything accepted so far has its outcome, ``timeout`` seconds at most."""
         deadline = time.monotonic() + (timeout if timeout is not None else threading.TIMEOUT_MAX)
         delivered, dropped = self.ledger.outcomes()
-        marks = [lane.core.snapshot().accepted for lane in self.lanes]
-        for lane, mark in zip(self.lanes, marks, strict=True):
+        marks = {lane: lane.core.snapshot().accepted for lane in self.lanes}
+        for lane, mark in marks.items():
             lane.flush_up_to(mark)
+        if not self._has_started and self._wait_for(marks, 0.0):
+            self.start()  # the thread that was told to may not have come to it yet
         if self._is_sending():
             deadline = 0.0
         elif not self._has_senders():
-            self._send_here(self.lanes, deadline)
+            self._help(marks, deadline)
         elif self._without_sender:
-            self._send_here(self._without_sender, deadline)
+            self._help({lane: marks[lane] for lane in self._without_sender}, deadline)
         pending = self._wait_for(marks, deadline)
         self._reporter.wait(deadline)
         delivered_now, dropped_now = self.ledger.outcomes()
         return FlushResult(delivered_now - delivered, dropped_now - dropped, pending)
 
-    def _send_here(self, lanes: list[Lane], deadline: float) -> None:
+    def _help(self, marks: dict[Lane, int], deadline: float) -> None:
+        """Send in the place of senders that cannot be started, or are not yet."""
         if self._sync_lock.acquire(timeout=max(0.0, min(deadline - time.monotonic(), threading.TIMEOUT_MAX))):
             try:
-                self._send_until_idle(lanes, deadline)
+                # In `sync_mode` what a callback reports has nobody else to send it.
+                is_sync = self._config.sync_mode
+                self._send_here({lane: Errand(None if is_sync else mark, deadline) for lane, mark in marks.items()})
             finally:
                 self._sync_lock.release()
 
-    def _wait_for(self, marks: list[int], deadline: float) -> int:
+    def _wait_for(self, marks: dict[Lane, int], deadline: float) -> int:
         with self.ledger.lock:
             while True:
-                pending = sum(lane.pending_below(mark) for lane, mark in zip(self.lanes, marks, strict=True))
+                pending = sum(lane.pending_below(mark) for lane, mark in marks.items())
                 remaining = deadline - time.monotonic()
                 if not pending or remaining <= 0:
                     return pending

@@ -13,6 +13,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from fastbatch.config import Config
 from fastbatch.core import Core
@@ -22,7 +23,7 @@ from fastbatch.pipeline.ledger import Ledger
 from fastbatch.pipeline.shipment import Shipment
 from fastbatch.pipeline.wakeup import Wakeup
 
-__all__ = ["Lane"]
+__all__ = ["Errand", "Lane"]
 
 LONGEST_SLEEP = 60.0
 """Nothing is known that would go wrong without it; a sleep without end is never right."""
@@ -32,6 +33,24 @@ COMMIT_WAIT = 0.001
 
 COMMIT_PATIENCE = 1.0
 """The longest that `Lane.stop` waits for commits, seconds."""
+
+
+class Errand(NamedTuple):
+    """
+    What a thread that is no sender came to send.
+
+    Args:
+        up_to: The sequence below which everything shall have its outcome; None is all that there is, and that comes
+            meanwhile.
+        deadline: Monotonic time at which to give up; None is never.
+    """
+
+    up_to: int | None
+    deadline: float | None
+
+    def left(self) -> float:
+        """Return the seconds until the deadline."""
+        return threading.TIMEOUT_MAX if self.deadline is None else self.deadline - time.monotonic()
 
 
 class Lane:
@@ -66,6 +85,8 @@ class Lane:
         self._retries: list[tuple[float, int, float, Shipment]] = []
         self._ties: Iterator[int] = itertools.count()
         self._prefers_retries = True
+        self._errand: Errand | None = None
+        """Of who has the turn."""
         self._flush_to = 0
         self._noticed_at: float | None = None
         self._is_closing = False
@@ -78,44 +99,57 @@ class Lane:
         """Return memory for a sender of this lane."""
         return self.core.scratch(self._batch_size, self._max_batch_bytes)
 
-    def next(self, scratch: Scratch, *, until_idle: bool = False, deadline: float | None = None) -> Shipment | None:
+    def next(self, scratch: Scratch, errand: Errand | None = None) -> Shipment | None:
         """
         Wait for the next thing to send.
 
         Args:
             scratch: Where a new batch is framed.
-            until_idle: Return None as soon as everything has its outcome, instead of waiting for more.
-            deadline: Monotonic time at which to give up and return None.
+            errand: What to send before returning None, for a thread that is no sender.
 
         Returns:
-            None when the sender should stop.
+            None when the caller should stop.
         """
-        patience = -1.0 if deadline is None else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
-        if not self._turn.acquire(timeout=patience):
+        if not self._take_turn(errand):
             return None
+        interrupted, self._errand = self._errand, errand  # by a signal handler, which has the same turn
         try:
-            shipment = self._wait_for_work(scratch, until_idle=until_idle, deadline=deadline)
+            shipment = self._wait_for_work(scratch, errand)
         finally:
+            self._errand = interrupted
             self._turn.release()
         if shipment is None:
             # Whoever takes the turn next finds out for itself.
             self.wakeup.set()
         return shipment
 
-    def _wait_for_work(self, scratch: Scratch, *, until_idle: bool, deadline: float | None) -> Shipment | None:
-        while not self._is_stopped:
+    def _take_turn(self, errand: Errand | None) -> bool:
+        if errand is None:
+            return self._turn.acquire()
+        if errand.up_to is not None:
+            # Whoever has the turn is a sender, knows up to where to send, and may keep the turn while it sleeps.
+            return self._turn.acquire(blocking=False)
+        return self._turn.acquire(timeout=min(max(0.0, errand.left()), threading.TIMEOUT_MAX))
+
+    def _wait_for_work(self, scratch: Scratch, errand: Errand | None) -> Shipment | None:
+        while not (self._is_stopped or self._is_over(errand)):
             shipment = self._choose(scratch)
             if shipment is not None:
                 return shipment
-            if (self._is_closing or until_idle) and self._is_idle():
+            if (self._is_closing or errand is not None) and self._is_idle():
                 break
             pause = self._pause()
-            if deadline is not None:
-                pause = min(pause, deadline - time.monotonic())
-                if pause <= 0:
-                    break
-            self.wakeup.wait(pause)
+            self.wakeup.wait(pause if errand is None else min(pause, errand.left()))
         return None
+
+    def _is_over(self, errand: Errand | None) -> bool:
+        """Return whether an errand ends whatever there still is to send."""
+        if errand is None:
+            return False
+        if errand.left() <= 0:
+            return True
+        with self._ledger.lock:
+            return errand.up_to is not None and self.pending_below(errand.up_to) == 0
 
     def rest(self, seconds: float) -> None:
         """Do nothing for a while, after a failure; `stop` cuts it short."""
@@ -166,7 +200,7 @@ class Lane:
     def settled(self, shipment: Shipment) -> None:
         """Forget a shipment that has its outcome. The ledger's lock is held."""
         self.outstanding.discard(shipment)
-        if self._is_closing or not self.outstanding:
+        if self._is_closing or self._errand is not None or not self.outstanding:
             self.wakeup.set()  # somebody may wait for just that
 
     # What the client asks.

@@ -14,7 +14,7 @@ from fastbatch.core.interface import Scratch
 from fastbatch.pipeline.backoff import wait_before_retry
 from fastbatch.pipeline.delivery import Delivery
 from fastbatch.pipeline.envelopes import Envelopes
-from fastbatch.pipeline.lane import Lane
+from fastbatch.pipeline.lane import Errand, Lane
 from fastbatch.pipeline.ledger import Ledger
 from fastbatch.pipeline.notices import say
 from fastbatch.pipeline.post import Answer, Post
@@ -55,27 +55,25 @@ class Sender:
         while self.send_next(lane, scratch):
             pass
 
-    def run_until_idle(self, lane: Lane, deadline: float | None) -> None:
-        """Send on the calling thread until everything has its outcome."""
+    def run_errand(self, lane: Lane, errand: Errand) -> None:
+        """Send on the calling thread until the errand is done."""
         scratch = lane.scratch()
-        while self.send_next(lane, scratch, until_idle=True, deadline=deadline):
+        while self.send_next(lane, scratch, errand):
             pass
 
-    def send_next(
-        self, lane: Lane, scratch: Scratch, *, until_idle: bool = False, deadline: float | None = None
-    ) -> bool:
+    def send_next(self, lane: Lane, scratch: Scratch, errand: Errand | None = None) -> bool:
         """Wait for a shipment and send it; False when the lane has none any more."""
         try:
-            shipment = lane.next(scratch, until_idle=until_idle, deadline=deadline)
+            shipment = lane.next(scratch, errand)
         except Exception as error:
             # The dialect's envelope or the program's clock. Nothing was taken; what is queued waits for better times.
-            if until_idle:
+            if errand is not None and errand.up_to is None:
                 raise
             problem = f"a sender cannot take a batch: {type(error).__name__}"
             self._ledger.judge(problem)
             say(self._logger, logging.ERROR, problem)
-            lane.rest(FAILURE_PAUSE)
-            return True
+            lane.rest(FAILURE_PAUSE if errand is None else min(FAILURE_PAUSE, errand.left()))
+            return errand is None or errand.left() > 0
         if shipment is None:
             return False
         try:
@@ -83,7 +81,7 @@ class Sender:
         except BaseException as error:
             # A sender that dies would leave the queue to fill in silence, and a batch that it forgets never ends.
             self._recover(lane, shipment, error)
-            if until_idle and not isinstance(error, Exception):
+            if errand is not None and not isinstance(error, Exception):
                 raise  # Ctrl-C on the caller's own thread
         return True
 
