@@ -128,11 +128,13 @@ class TransportError(FastbatchError):
     Args:
         reason: What happened, in words that hold no payload and no key.
         possibly_delivered: True when the server may have received the whole request.
+        kind: ``"timeout"``, ``"refused"`` when nobody listens there, or ``"network"`` for anything else.
     """
 
-    def __init__(self, reason: str, *, possibly_delivered: bool) -> None:
+    def __init__(self, reason: str, *, possibly_delivered: bool, kind: str = "network") -> None:
         super().__init__(reason)
         self.possibly_delivered = possibly_delivered
+        self.kind = kind
 
 
 class DeliveryError(FastbatchError):

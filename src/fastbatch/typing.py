@@ -86,20 +86,31 @@ class Constants(NamedTuple):
 
 
 class Request(NamedTuple):
-    """One HTTP request; ``body`` is only valid until `Transport.send` returns."""
+    """
+    One HTTP request; ``body`` is only valid until `Transport.send` returns.
+
+    Of the response's body at most ``response_limit`` bytes are wanted.
+    """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | memoryview
+    response_limit: int = 64 * 1024
 
 
 class Response(NamedTuple):
-    """One HTTP response: ``headers`` with lower-case names, ``body`` cut to its first 64 KiB."""
+    """
+    One HTTP response: ``headers`` with lower-case names, ``body`` cut to the bytes that the request wanted.
+
+    ``cut`` says why the body is not whole, as far as that is known: ``"too long"``, ``"timeout"`` or ``"network"``;
+    empty otherwise.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cut: str = ""
 
 
 Outcome: TypeAlias = Literal["delivered", "retry", "drop", "split", "reroute"]

@@ -26,12 +26,11 @@ from urllib3.util import parse_url
 from fastbatch.errors import ConfigError, TransportError
 from fastbatch.transports.deadline import ATTEMPT, Stage, TimedSocket
 from fastbatch.transports.proxies import Proxy, proxy_for
-from fastbatch.transports.reasons import reason
+from fastbatch.transports.reasons import kind, reason
 from fastbatch.typing import Request, Response
 
 __all__ = ["HttpTransport"]
 
-RESPONSE_LIMIT_BYTES = 64 * 1024
 POOL_SIZE = 64
 """As many as `Config.senders` may be."""
 IDLE_SECONDS = 50.0
@@ -80,6 +79,7 @@ class HttpTransport:
     ) -> None:
         if ssl_context is not None and ssl_context.verify_mode is not ssl.CERT_REQUIRED:
             raise ConfigError("ssl_context", ssl_context.verify_mode, "a context with verify_mode CERT_REQUIRED")
+        self._way = proxy, ca_file, ssl_context
         if ca_file is not None:
             ssl_context = _trusting(ca_file)
         self._settings = _Settings(proxy, ssl_context, pool_size)
@@ -113,8 +113,17 @@ class HttpTransport:
             )
         except _FAILURES as error:
             # Not chained: urllib3's texts may quote a header, and with it the key.
-            raise TransportError(_describe(error), possibly_delivered=ATTEMPT.request_left) from None
-        return _read(response, route)
+            raise TransportError(_describe(error), possibly_delivered=ATTEMPT.request_left, kind=kind(error)) from None
+        return _read(response, route, request.response_limit)
+
+    def twin(self) -> HttpTransport:
+        """Return a transport that reaches servers in the same way, over connections of its own."""
+        return HttpTransport(*self.way)
+
+    @property
+    def way(self) -> tuple[str | None, str | None, ssl.SSLContext | None]:
+        """What decides how a server is reached: equal for transports that may stand in for each other."""
+        return self._way
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed when their response is complete."""
@@ -305,20 +314,22 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
         raise ConfigError("ca_file", ca_file, "the path of a PEM file with certificates") from None
 
 
-def _read(response: urllib3.BaseHTTPResponse, route: _Route) -> Response:
-    """Return ``response`` with at most `RESPONSE_LIMIT_BYTES` of its body; only a complete one keeps its connection."""
+def _read(response: urllib3.BaseHTTPResponse, route: _Route, limit: int) -> Response:
+    """Return ``response`` with at most ``limit`` bytes of its body; only a complete one keeps its connection."""
+    cut = ""
     try:
         _refuse_what_is_no_answer(response.status, route)
-        body = response.read(RESPONSE_LIMIT_BYTES + 1, decode_content=False)
-    except _FAILURES:
-        body = b""  # the status said it all
+        body = response.read(limit + 1, decode_content=False)
+    except _FAILURES as error:
+        body = b""  # for a batch the status says it all
+        cut = "timeout" if kind(error) == "timeout" else "network"
     finally:
         # urllib3 has taken the connection back if the body ended.
         if response.connection is not None:
             response.close()
             response.release_conn()
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status, headers, body[:RESPONSE_LIMIT_BYTES])
+    return Response(response.status, headers, body[:limit], "too long" if len(body) > limit else cut)
 
 
 def _refuse_what_is_no_answer(status: int, route: _Route) -> None:
