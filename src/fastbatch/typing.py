@@ -89,19 +89,20 @@ class Request(NamedTuple):
     """
     One HTTP request; ``body`` is only valid until `Transport.send` returns.
 
-    Of the response's body at most ``response_limit`` bytes are wanted.
+    Of the response's body at most ``max_response_bytes`` bytes are wanted.
     """
 
     method: str
     url: str
     headers: Mapping[str, str]
     body: bytes | memoryview
-    response_limit: int = 64 * 1024
+    max_response_bytes: int = 65_536
+    """What of the response's body is of use."""
 
 
 class Response(NamedTuple):
     """
-    One HTTP response: ``headers`` with lower-case names, ``body`` cut to the bytes that the request wanted.
+    One HTTP response: ``headers`` with lower-case names, ``body`` cut to `Request.max_response_bytes`.
 
     ``cut`` says why the body is not whole, as far as that is known: ``"too long"``, ``"timeout"`` or ``"network"``;
     empty otherwise.

@@ -200,7 +200,7 @@ def test_a_response_says_why_its_body_is_not_whole(transport, case):
 def test_a_request_says_how_much_of_its_response_it_wants(transport, limit):
     """What may be long, such as a file of flag definitions, is asked for; nothing else may fill the memory."""
     with FaultyServer([answer(200, b"b" * 10_000_000)]) as server:
-        response = transport.send(request_to(server)._replace(response_limit=limit), 5.0)
+        response = transport.send(request_to(server)._replace(max_response_bytes=limit), 5.0)
     assert len(response.body) == limit
     assert response.cut == ("too long" if limit < 10_000_000 else "")
 

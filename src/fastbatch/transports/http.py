@@ -114,7 +114,7 @@ class HttpTransport:
         except _FAILURES as error:
             # Not chained: urllib3's texts may quote a header, and with it the key.
             raise TransportError(_describe(error), possibly_delivered=ATTEMPT.request_left, kind=kind(error)) from None
-        return _read(response, route, request.response_limit)
+        return _read(response, route, request.max_response_bytes)
 
     def twin(self) -> HttpTransport:
         """Return a transport that reaches servers in the same way, over connections of its own."""
@@ -314,12 +314,12 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
         raise ConfigError("ca_file", ca_file, "the path of a PEM file with certificates") from None
 
 
-def _read(response: urllib3.BaseHTTPResponse, route: _Route, limit: int) -> Response:
-    """Return ``response`` with at most ``limit`` bytes of its body; only a complete one keeps its connection."""
+def _read(response: urllib3.BaseHTTPResponse, route: _Route, most: int) -> Response:
+    """Return ``response`` with at most ``most`` bytes of its body; only a complete one keeps its connection."""
     cut = ""
     try:
         _refuse_what_is_no_answer(response.status, route)
-        body = response.read(limit + 1, decode_content=False)
+        body = response.read(most + 1, decode_content=False)
     except _FAILURES as error:
         body = b""  # for a batch the status says it all
         cut = "timeout" if kind(error) == "timeout" else "network"
@@ -329,7 +329,7 @@ def _read(response: urllib3.BaseHTTPResponse, route: _Route, limit: int) -> Resp
             response.close()
             response.release_conn()
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status, headers, body[:limit], "too long" if len(body) > limit else cut)
+    return Response(response.status, headers, body[:most], "too long" if len(body) > most else cut)
 
 
 def _refuse_what_is_no_answer(status: int, route: _Route) -> None:
