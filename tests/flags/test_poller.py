@@ -21,8 +21,8 @@ from fastbatch.errors import ConfigError, FlagsError
 from fastbatch.flags.poller import JITTER
 from fastbatch.flags.service import Flags
 from fastbatch.transports.http import HttpTransport
-from tests.flags.conftest import PERSONAL, PROJECT
 from tests.support.faulty_server import Close, Hang, Reply
+from tests.support.flag_fixtures import PERSONAL, PROJECT
 from tests.support.flag_server import FlagServer, flag, undecidable
 
 SHORT = 0.05

@@ -66,6 +66,7 @@ class FlagServer(FaultyServer):
         self.configs: dict[str, Any] = {}
         self._on_definitions: list[Exchange] = []
         self._on_flags: list[Exchange] = []
+        self._on_other: list[Exchange] = []
 
     def publish(self, *flags: dict[str, Any], **more: Any) -> None:
         """Replace the definitions."""
@@ -78,6 +79,10 @@ class FlagServer(FaultyServer):
     def on_flags(self, *exchanges: Exchange) -> None:
         """Answer the next requests that ask for decisions in these ways."""
         self._extend(self._on_flags, exchanges)
+
+    def on_other(self, *exchanges: Exchange) -> None:
+        """Answer the next requests to any other path in these ways."""
+        self._extend(self._on_other, exchanges)
 
     @property
     def polls(self) -> list[Recorded]:
@@ -121,6 +126,8 @@ class FlagServer(FaultyServer):
                 return self._on_definitions.pop(0) if self._on_definitions else (self._defined(request),)
             if request.path.startswith(FLAGS):
                 return self._on_flags.pop(0) if self._on_flags else (self._decided(request),)
+            if self._on_other:
+                return self._on_other.pop(0)
         for key, value in self.configs.items():
             if f"/feature_flags/{key}/remote_config" in request.path:
                 return (Reply(200, json.dumps(value).encode()),)

@@ -201,7 +201,7 @@ class OneFlag(FlagsBase):
         if flag is not None and flag.malformed:
             read.error = "unknown_error"
             self._tell(logging.WARNING, "malformed", f"a flag in the server's answer cannot be read: {flag.malformed}")
-            return self._last_known(read, definitions) or FeatureFlagResult(read.key, False)
+            return self._last_known(read, definitions) or FeatureFlagResult.of(read.key, match_value or False)
         read.request_id, read.evaluated_at = answer.request_id, answer.evaluated_at
         read.is_minimal = answer.minimal_flag_called_events
         if flag is None:
