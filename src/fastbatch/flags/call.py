@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastbatch.flags.answer import FeatureFlag
 from fastbatch.flags.attribution import EXPOSURE_FORBIDDEN, PINNED, Attribution, attribution_of
@@ -56,8 +56,7 @@ _OF_EXPOSURE = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FlagCall:
+class FlagCall(NamedTuple):
     """
     One event about a flag, for the client to capture.
 
@@ -80,7 +79,7 @@ class FlagCall:
     reserved: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class FlagRead:
     """One read of a flag, and all that is known of how its value came about."""
 
@@ -132,15 +131,15 @@ class Reports:
         rule = () if attribution is None else (2, *attribution)
         properties = _properties(read, attribution)
         number = read_key(read.distinct_id, read.device_id, read.groups, read.key, read.value, *rule)
-        self._once(number, _called(read, properties, attribution))
+        if self.reads.add(number):
+            self._capture(number, _called(read, properties, attribution))
         if attribution is not None and attribution.variant_key is not None:
             assignment = ("exposure", attribution.rule_id, attribution.variant_key)
             number = read_key(read.distinct_id, None, read.groups, read.key, *assignment)
-            self._once(number, _exposure(read, properties, attribution))
+            if self.reads.add(number):
+                self._capture(number, _exposure(read, properties, attribution))
 
-    def _once(self, number: int, call: FlagCall) -> None:
-        if not self.reads.add(number):
-            return
+    def _capture(self, number: int, call: FlagCall) -> None:
         try:
             is_taken = self.capture(call) is not False
         except Exception as error:  # noqa: BLE001 whoever reads a flag must not hear of it
@@ -159,20 +158,28 @@ def _properties(read: FlagRead, attribution: Attribution | None) -> dict[str, An
     }
     if read.payload is not None:
         properties["$feature_flag_payload"] = read.payload
+    if read.flag_id:
+        properties["$feature_flag_id"] = read.flag_id
+    if read.version:
+        properties["$feature_flag_version"] = read.version
     if read.has_experiment is not None:
         properties["$feature_flag_has_experiment"] = read.has_experiment
-    further = {
-        "id": read.flag_id,
-        "version": read.version,
-        "reason": read.reason if attribution is None else None,
-        "request_id": read.request_id,
-        "evaluated_at": read.evaluated_at,
-        "error": read.error,
-    }
-    properties.update((f"$feature_flag_{name}", value) for name, value in further.items() if value)
     if attribution is not None:
         properties.update(attribution.properties())
+    elif read.reason:
+        properties["$feature_flag_reason"] = read.reason
+    if not read.is_local or read.request_id or read.error:
+        _add_request(properties, read)
     return properties
+
+
+def _add_request(properties: dict[str, Any], read: FlagRead) -> None:
+    if read.request_id:
+        properties["$feature_flag_request_id"] = read.request_id
+    if read.evaluated_at:
+        properties["$feature_flag_evaluated_at"] = read.evaluated_at
+    if read.error:
+        properties["$feature_flag_error"] = read.error
 
 
 def _called(read: FlagRead, properties: dict[str, Any], attribution: Attribution | None) -> FlagCall:
@@ -205,12 +212,4 @@ def _call(
     allowed: frozenset[str] | None,
     reserved: frozenset[str],
 ) -> FlagCall:
-    return FlagCall(
-        event=event,
-        distinct_id=read.distinct_id,
-        properties=properties,
-        groups=read.groups or {},
-        disable_geoip=read.disable_geoip,
-        allowed=allowed,
-        reserved=reserved,
-    )
+    return FlagCall(event, read.distinct_id, properties, read.groups or {}, read.disable_geoip, allowed, reserved)

@@ -9,25 +9,30 @@ from typing import Any
 
 __all__ = ["BYTES_PER_READ", "READS", "CalledReads", "read_key"]
 
-READS = 300_000
-"""How many different reads are remembered."""
+READS = 250_000
+"""How many different reads are remembered. A little more, and the hash table below would have twice the size."""
 BYTES_PER_READ = 110
 """
-What one of them costs at most, all included: a number of 32 bytes, its place in a hash table that is between a fifth
-and three fifths full, and 8 bytes for its age. `bench/flag_memory.py` measures it.
+What one of them costs at most: a number of 32 bytes, 8 bytes for its age, and its share of a hash table that has two
+places of 16 bytes for each, twice over while it is built anew. `bench/flag_memory.py` measures it.
 """
+
+
+_60_BITS = (1 << 60) - 1
+"""What an integer of 32 bytes holds; one of 64 bits takes half as much again."""
 
 
 def read_key(distinct_id: str, device_id: str | None, groups: Mapping[str, Any] | None, *what: object) -> int:
     """
-    Return the 64-bit number of a read: of whom, and ``what`` was read, such as a flag's key and its value.
+    Return the 60-bit number of a read: of whom, and ``what`` was read, such as a flag's key and its value.
 
     Strings hash with a secret of the process, so that nobody can make two reads collide; by chance, with all places
-    taken, one read in 10^13 is taken for another.
+    taken, fewer than one read in 10^12 is taken for another.
     """
     if groups:
-        return hash((distinct_id, device_id, *what, *sorted((str(kind), str(key)) for kind, key in groups.items())))
-    return hash((distinct_id, device_id, *what))
+        of_groups = sorted((str(kind), str(key)) for kind, key in groups.items())
+        return hash((distinct_id, device_id, *what, *of_groups)) & _60_BITS
+    return hash((distinct_id, device_id, *what)) & _60_BITS
 
 
 class CalledReads:
@@ -53,13 +58,14 @@ class CalledReads:
         with self._lock:
             if key in self.known:
                 return False
-            self.known.add(key)
             if len(self._by_age) < self._limit:
                 self._by_age.append(key)
-                return True
-            self.known.discard(self._by_age[self._next])
-            self._by_age[self._next] = key
-            self._next = (self._next + 1) % self._limit
+            else:
+                # It may be in there again, after `forget`: then it is forgotten once more, and reported once more.
+                self.known.discard(self._by_age[self._next])
+                self._by_age[self._next] = key
+                self._next = (self._next + 1) % self._limit
+            self.known.add(key)
             return True
 
     def forget(self, key: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from fastbatch.errors import FlagsError
 from fastbatch.flags.answer import FlagsAnswer
@@ -14,13 +14,16 @@ from fastbatch.flags.call import FlagRead
 from fastbatch.flags.called import read_key
 from fastbatch.flags.definitions import Definitions
 from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.question import Question, question_of
+from fastbatch.flags.question import question_of
 from fastbatch.flags.result import FeatureFlagResult, decode_payload
 from fastbatch.flags.subject import Subject
 
 __all__ = ["OneFlag"]
 
 _NONE: Mapping[str, Any] = {}
+
+_Known: TypeAlias = "tuple[Mapping[str, Any] | None, Mapping[str, Mapping[str, Any]] | None]"
+"""What is known of a user, and of the user's groups."""
 
 
 class OneFlag(FlagsBase):
@@ -58,14 +61,19 @@ class OneFlag(FlagsBase):
         """
         definitions = self._definitions()
         local = self._decide(definitions, key, distinct_id, groups, person_properties, group_properties, device_id)
-        if local is not None and local.value is not None and self._cache is None:
+        if definitions is not None and local is not None and local.value is not None and self._cache is None:
             value = local.value
-            if not send_feature_flag_events or read_key(distinct_id, device_id, groups, key, value) in self._reported:
-                return value
-        question = question_of(
-            distinct_id, groups, person_properties, group_properties, self._geoip(disable_geoip), device_id, (key,)
-        )
-        result = self._read(definitions, local, question, None, only_evaluate_locally, send_feature_flag_events)
+            if send_feature_flag_events and read_key(distinct_id, device_id, groups, key, value) not in self._reported:
+                read = FlagRead(key, distinct_id, device_id, groups, disable_geoip)
+                _describe(read, definitions, local)
+                read.value, read.payload = value, decode_payload(local.payload)
+                self._report(read)
+            return value
+        read = FlagRead(key, distinct_id, device_id, groups, disable_geoip)
+        known = person_properties, group_properties
+        result = self._read(read, definitions, local, None, None if only_evaluate_locally else known)
+        if send_feature_flag_events:
+            self._report(read)
         return None if result is None else result.get_value()
 
     def get_result(  # noqa: PLR0913 what is known of a user
@@ -90,10 +98,12 @@ class OneFlag(FlagsBase):
         """
         definitions = self._definitions()
         local = self._decide(definitions, key, distinct_id, groups, person_properties, group_properties, device_id)
-        question = question_of(
-            distinct_id, groups, person_properties, group_properties, self._geoip(disable_geoip), device_id, (key,)
-        )
-        return self._read(definitions, local, question, match_value, only_evaluate_locally, send_feature_flag_events)
+        read = FlagRead(key, distinct_id, device_id, groups, disable_geoip)
+        known = person_properties, group_properties
+        result = self._read(read, definitions, local, match_value, None if only_evaluate_locally else known)
+        if send_feature_flag_events:
+            self._report(read)
+        return result
 
     def _decide(  # noqa: PLR0913, PLR0917 what is known of a user
         self,
@@ -119,36 +129,27 @@ class OneFlag(FlagsBase):
             self._tell_of(error, "deciding a flag here")
             return None
 
-    def _read(  # noqa: PLR0913, PLR0917 the read, and how it is to be done
+    def _read(
         self,
+        read: FlagRead,
         definitions: Definitions | None,
         local: Evaluation | None,
-        question: Question,
         match_value: bool | str | None,
-        only_evaluate_locally: bool,
-        send_feature_flag_events: bool,
+        known: _Known | None,
     ) -> FeatureFlagResult | None:
-        [key] = question.keys
-        read = FlagRead(
-            key=key,
-            distinct_id=question.distinct_id,
-            device_id=question.device_id,
-            groups=question.groups,
-            disable_geoip=question.disable_geoip,
-        )
+        """Return the result, and note in ``read`` how it came about; the server is asked about ``known`` at most."""
+        self._notice_fork()
         result: FeatureFlagResult | None = None
         if definitions is not None and local is not None and local.value is not None:
             result = self._local_result(definitions, local, local.value, read, match_value)
-        elif not only_evaluate_locally:
-            result = self._remote_result(question, read, match_value, definitions)
+        elif known is not None:
+            result = self._remote_result(known, read, match_value, definitions)
         elif definitions is None:
             self._tell(
                 logging.WARNING, "no definitions", "a flag was to be decided here, and no definitions are loaded"
             )
-        if send_feature_flag_events:
-            if result is not None:
-                read.value, read.payload = result.get_value(), result.payload
-            self._report(read)
+        if result is not None:
+            read.value, read.payload = result.get_value(), result.payload
         return result
 
     # Decided here.
@@ -161,9 +162,7 @@ class OneFlag(FlagsBase):
         read: FlagRead,
         match_value: bool | str | None,
     ) -> FeatureFlagResult:
-        read.is_local = True
-        read.flag_id, read.version, read.has_experiment = local.flag_id, local.version, local.has_experiment
-        read.is_minimal = definitions.minimal_flag_called_events
+        _describe(read, definitions, local)
         result = FeatureFlagResult.of(read.key, value, local.payload)
         if self._cache is not None:
             self._cache.put(read.distinct_id, result, definitions)
@@ -174,9 +173,10 @@ class OneFlag(FlagsBase):
     # Decided by the server.
 
     def _remote_result(
-        self, question: Question, read: FlagRead, match_value: bool | str | None, definitions: Definitions | None
+        self, known: _Known, read: FlagRead, match_value: bool | str | None, definitions: Definitions | None
     ) -> FeatureFlagResult | None:
-        self._notice_fork()
+        geoip = self._geoip(read.disable_geoip)
+        question = question_of(read.distinct_id, read.groups, *known, geoip, read.device_id, (read.key,))
         try:
             answer = self._remote.decide(question)
         except FlagsError as error:
@@ -224,3 +224,9 @@ class OneFlag(FlagsBase):
 
     def _last_known(self, read: FlagRead, definitions: Definitions | None) -> FeatureFlagResult | None:
         return None if self._cache is None else self._cache.get(read.distinct_id, read.key, definitions)
+
+
+def _describe(read: FlagRead, definitions: Definitions, local: Evaluation) -> None:
+    read.is_local = True
+    read.flag_id, read.version, read.has_experiment = local.flag_id, local.version, local.has_experiment
+    read.is_minimal = definitions.minimal_flag_called_events
