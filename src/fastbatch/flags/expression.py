@@ -42,6 +42,8 @@ class Expression:
             raise
         except Exception as error:
             raise RefusedError("Python cannot compile it") from error
+        self._wary = self._portable.ends or self._portable.spaces
+        """Whether even a value of ASCII can be read differently."""
         self._quick_length = _longest(self._portable.tokens)
         try:
             self._automaton: Automaton | None = Automaton(self._portable.tokens)
@@ -50,7 +52,7 @@ class Expression:
 
     def matches(self, value: str) -> bool | Doubt:
         """Tell whether the pattern matches anywhere in ``value``, in time that is linear in its length."""
-        if self._may_differ(value):
+        if (self._wary or not value.isascii()) and self._may_differ(value):
             return UNSUPPORTED
         if len(value) <= self._quick_length:
             return self._search(value) is not None
