@@ -65,6 +65,7 @@ class FlagsBase:
             self._source = Source(
                 project_api_key, self._personal_api_key, endpoint, transport, interval, logger, definition_provider
             )
+        self._poller = None if self._source is None else self._source.poller
         self._bind()
         renew_after_fork(self)
 
@@ -83,12 +84,15 @@ class FlagsBase:
         # A fork that Python did not see. Reading a flag that was reported needs nothing that a fork could spoil.
         if os.getpid() != self._pid:
             self.renew()
-            if self._source is not None:
-                self._source.poller.notice_fork()
+            if self._poller is not None:
+                self._poller.notice_fork()
 
     def _definitions(self) -> Definitions | None:
-        source = self._source
-        return None if source is None else source.definitions(self._patience)
+        poller = self._poller
+        if poller is None:
+            return None
+        current = poller.current
+        return poller.need(self._patience) if current is None else current
 
     def _report(self, read: FlagRead) -> None:
         self._notice_fork()

@@ -116,7 +116,11 @@ class OneFlag(FlagsBase):
         device_id: str | None,
     ) -> Evaluation | None:
         check_key(key)
-        if not (groups is person_properties is group_properties is None):
+        if (
+            groups is not None
+            or group_properties is not None
+            or not (person_properties is None or type(person_properties) is dict)
+        ):
             check_properties(groups, person_properties, group_properties)
         if definitions is None or key not in definitions:
             return None

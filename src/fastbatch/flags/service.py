@@ -9,6 +9,7 @@ from fastbatch.errors import FlagsError
 from fastbatch.flags.arguments import check_key
 from fastbatch.flags.many import ManyFlags
 from fastbatch.flags.one import OneFlag
+from fastbatch.flags.source import DEFINITIONS_TIMEOUT
 
 __all__ = ["Flags"]
 
@@ -50,8 +51,7 @@ class Flags(OneFlag, ManyFlags):
     @property
     def definitions(self) -> list[dict[str, Any]] | None:
         """The definitions of the flags as they came; None before any came."""
-        source = self._source
-        current = None if source is None else source.poller.latest
+        current = None if self._poller is None else self._poller.latest
         return None if current is None else list(current.raw_flags)
 
     def load(self) -> None:
@@ -61,12 +61,12 @@ class Flags(OneFlag, ManyFlags):
         Raises:
             FlagsError: With ``debug``, when they cannot be loaded.
         """
-        if self._source is None:
+        if self._poller is None:
             self._tell(logging.WARNING, "no key", _NO_KEY)
             return
         self._notice_fork()
         try:
-            self._source.load()
+            self._poller.load(DEFINITIONS_TIMEOUT)
         except FlagsError as error:
             self._tell(logging.WARNING, f"load {error.word}", f"definitions were not loaded: {error.detail}")
             if self._debug:

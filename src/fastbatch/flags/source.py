@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 
-from fastbatch.flags.definitions import Definitions
 from fastbatch.flags.endpoint import DefinitionsEndpoint
 from fastbatch.flags.poller import Poller
 from fastbatch.flags.pollers import POLLERS, Lease
@@ -53,20 +52,6 @@ class Source:
 
         self._lease: Lease = POLLERS.lease(key, make)
         self.poller = self._lease.poller
-
-    def definitions(self, patience: float) -> Definitions | None:
-        """Return the current definitions; waits for the very first ones, ``patience`` seconds at most."""
-        current = self.poller.current
-        return self.poller.need(patience) if current is None else current
-
-    def load(self) -> None:
-        """
-        Fetch the definitions now.
-
-        Raises:
-            FlagsError: When that fails.
-        """
-        self.poller.load(DEFINITIONS_TIMEOUT)
 
     def close(self) -> None:
         """Give the poller back; the definitions that are there stay."""
