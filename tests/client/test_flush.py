@@ -121,12 +121,64 @@ def test_flush_ends_at_its_watermark_while_producers_never_stop(scripted):
         producer.start()
     try:
         for _ in range(3):
-            # With the producers at work it would never end, if it waited for what they go on adding.
-            assert client.flush(30).pending == 0
+            began = time.monotonic()
+            assert client.flush(8).pending == 0
+            assert time.monotonic() - began < 4.0
     finally:
         stop.set()
         for producer in producers:
             producer.join()
+
+
+def test_a_flush_starts_the_senders_that_another_thread_is_about_to_start(scripted, monkeypatch):
+    """Its own thread must be free to give up in time."""
+    senders = []
+
+    def who_sends(sent) -> int:
+        senders.append(threading.current_thread().name)
+        return 200
+
+    client, _ = scripted(default=who_sends)
+    with monkeypatch.context() as patch:
+        patch.setattr(client._engine, "wake", lambda lane: None)  # the other thread was preempted here
+        client.track("u", "e", {})
+    assert client.flush(5) == (1, 0, 0)
+    assert senders == ["fastbatch-sender"]
+
+
+def test_a_flush_that_sends_itself_ends_at_its_watermark(scripted, monkeypatch):
+    """Where no sender can be started, or is not yet, it sends what was there, and not what others go on adding."""
+
+    def add_another(sent) -> int:
+        client.track("u", "later", {})
+        return 200
+
+    client, transport = scripted(default=add_another, batch_size=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(client._engine, "start", lambda: None)
+        client.track("u", "a", {})
+        client.track("u", "b", {})
+        assert client.flush(5) == (2, 0, 0)
+        assert transport.events == ["a", "b"]
+
+
+def test_a_flush_that_sends_itself_leaves_the_rest_to_senders_that_start_meanwhile(scripted, monkeypatch):
+    """They sleep as long as they like, and it must not wait for that."""
+
+    def start_senders(sent) -> int:
+        client._engine.start()
+        while client._first_lane._turn.acquire(blocking=False):  # until a sender has it
+            client._first_lane._turn.release()
+        return 200
+
+    client, transport = scripted(default=start_senders, batch_size=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(client._engine, "start", lambda: None)
+        client.track("u", "e", {})
+    began = time.monotonic()
+    assert client.flush(8) == (1, 0, 0)
+    assert time.monotonic() - began < 4.0
+    assert transport.events == ["e"]
 
 
 def test_flush_returns_in_time_from_a_server_that_never_answers(make_client, server):
@@ -171,14 +223,15 @@ def test_what_is_closed_before_its_retry_began_is_not_sent_any_more(scripted):
     """Whoever was told `shutdown` must not find the event at the server."""
     is_framing, may_frame = threading.Event(), threading.Event()
     client, transport = scripted(503, default=200, batch_size=1, senders=1)
-    envelope = client._engine._sender._envelope
+    envelopes = client._engine._sender._envelopes
+    again = envelopes.again
 
-    def slow_envelope() -> object:
+    def slowly_again(created_at: str, now: str) -> object:
         is_framing.set()
         assert may_frame.wait(10)
-        return envelope()
+        return again(created_at, now)
 
-    client._engine._sender._envelope = slow_envelope
+    envelopes.again = slowly_again
     client.track("u", "e", {})
     assert is_framing.wait(5)
     threads = list(client._engine._threads)

@@ -18,7 +18,7 @@ from fastbatch.dialects import Segment
 from fastbatch.errors import ConfigError
 from fastbatch.pipeline import lifecycle
 from fastbatch.testing import CapturingTransport, FakeClock
-from fastbatch.typing import DeliveryReport, Envelope, Request, Response, Stamp
+from fastbatch.typing import Attempt, DeliveryReport, Envelope, Request, Response, Stamp
 
 DEADLINE = 10.0
 
@@ -33,7 +33,7 @@ class PausingDialect(Segment):
     def __init__(self, at: int, pause: Callable[[], object]) -> None:
         self._at, self._pause, self._asked = at, pause, 0
 
-    def route_headers(self, route: int) -> Mapping[str, str]:
+    def attempt_headers(self, attempt: Attempt) -> Mapping[str, str]:
         self._asked += 1
         if self._asked == self._at:
             self._pause()
@@ -345,3 +345,50 @@ def test_a_push_that_interrupts_a_push_has_a_number_of_its_own(monkeypatch: pyte
     assert batch is not None
     assert [record.sequence for record in batch.refs] == list(batch.sequences) == [0, 1]
     assert len({message[:60] for message in core.read(batch)}) == 2
+
+
+def test_a_stop_that_waits_for_a_commit_leaves_the_account_to_others(
+    make_client: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lane = make_client(transport=CapturingTransport())._lanes[0]
+    is_waiting, is_committed = threading.Event(), threading.Event()
+
+    def has_queued() -> bool:
+        is_waiting.set()
+        return not is_committed.is_set()
+
+    monkeypatch.setattr("fastbatch.pipeline.lane.COMMIT_PATIENCE", DEADLINE)
+    monkeypatch.setattr(lane, "_has_queued", has_queued)
+    stopping = threading.Thread(target=lane.stop)
+    stopping.start()
+    assert is_waiting.wait(DEADLINE)
+    is_free = lane._ledger.lock.acquire(timeout=DEADLINE / 2)
+    assert is_free
+    lane._ledger.lock.release()
+    assert stopping.is_alive()
+    is_committed.set()
+    stopping.join(DEADLINE)
+    assert not stopping.is_alive()
+
+
+def test_a_message_that_comes_while_a_sender_looks_waits_for_its_interval(make_client: Callable[..., Client]) -> None:
+    client = make_client(interval=60.0, transport=CapturingTransport())
+    lane = client._lanes[0]
+
+    class Late:
+        """A core to which a message is appended as soon as it was seen to be empty."""
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(core, name)
+
+        def snapshot(self) -> object:
+            before = core.snapshot()
+            if not before.accepted:
+                assert core.append(number, b'{"n":1}', time.time_ns()) >= 0
+            return before
+
+    core, lane.core = lane.core, Late()  # type: ignore[assignment]
+    number = core.add_template((b'{"type":"track",', Stamp.FIELDS, b"}"))
+    assert not lane._is_worth_taking()
+    assert 50.0 < lane._pause() <= 60.0
+    lane.core = core

@@ -10,12 +10,12 @@ from typing import Any
 from fastbatch.config import Config
 from fastbatch.core import core_seed, new_core
 from fastbatch.core.interface import record_span
-from fastbatch.core.pure import rfc3339
 from fastbatch.errors import ConfigError
 from fastbatch.pipeline import lifecycle
 from fastbatch.pipeline.compress import compressor
 from fastbatch.pipeline.delivery import Delivery
-from fastbatch.pipeline.lane import Lane
+from fastbatch.pipeline.envelopes import Envelopes
+from fastbatch.pipeline.lane import Errand, Lane
 from fastbatch.pipeline.ledger import FlushResult, Ledger, Stats
 from fastbatch.pipeline.notices import Notices, say
 from fastbatch.pipeline.post import Post
@@ -46,19 +46,18 @@ class Engine:
 
     def __init__(self, config: Config, dialect: Dialect, write_key: str, transport: Transport) -> None:
         self._config = config
-        self._dialect = dialect
-        self._write_key = write_key
         self._transport = transport
-        self.max_message_bytes = _longest_record(config, self._envelope())
+        self._envelopes = Envelopes(config, dialect, write_key)
+        self.max_message_bytes = _checked_longest_message(config, self._envelopes.first(self._envelopes.now()))
         self.notices = Notices(config.logger)
         self.ledger = Ledger()
         self._reporter = Reporter(config.callback, config.on_delivery, config.logger, is_direct=config.sync_mode)
-        self._delivery = Delivery(self.ledger, self._reporter, self.notices)
+        self.delivery = Delivery(self.ledger, self._reporter, self.notices)
         if config.compression not in dialect.compressions:
             allowed = ", ".join(map(repr, sorted(dialect.compressions)))
             raise ConfigError("compression", config.compression, f"one that {dialect.name} takes: {allowed}")
         post = Post(config, dialect, write_key, transport, compressor(config.compression, config.compression_level))
-        self._sender = Sender(config, dialect, post, self.ledger, self._delivery, self._envelope)
+        self._sender = Sender(config, dialect, post, self.ledger, self.delivery, self._envelopes)
         count = config.senders if config.ordering else 1
         self.lanes = [self._new_lane(count) for _ in range(count)]
         self._threads: list[threading.Thread] = []
@@ -71,13 +70,10 @@ class Engine:
         self._start_problem = ""
         self._is_problem_told = False
 
-    def _envelope(self) -> Envelope:
-        return self._dialect.envelope(self._write_key, rfc3339(self._config.clock(), 3))
-
     def _new_lane(self, count: int) -> Lane:
         max_queue_bytes = self._config.max_queue_bytes // count
         core = new_core(max_queue_bytes, self.max_message_bytes, core_seed(), self.ledger.lock)
-        return Lane(core, self._config, self.ledger, self._envelope, max_queue_bytes=max_queue_bytes)
+        return Lane(core, self._config, self.ledger, self._envelopes, max_queue_bytes=max_queue_bytes)
 
     def add_template(self, template: Template) -> tuple[int, list[Any]]:
         """Register a template with every lane; returns its number, and the entry of each lane's core."""
@@ -146,13 +142,13 @@ class Engine:
         if self._is_sending():
             return  # a callback or a signal handler: the loop that it interrupts sends this as well
         with self._sync_lock:
-            self._send_until_idle(self.lanes, None)
+            self._send_here(dict.fromkeys(self.lanes, Errand(None, None)))
 
-    def _send_until_idle(self, lanes: list[Lane], deadline: float | None) -> None:
+    def _send_here(self, errands: dict[Lane, Errand]) -> None:
         self._sync_owner = threading.get_ident()
         try:
-            for lane in lanes:
-                self._sender.run_until_idle(lane, deadline)
+            for lane, errand in errands.items():
+                self._sender.run_errand(lane, errand)
         finally:
             self._sync_owner = 0
 
@@ -166,31 +162,36 @@ class Engine:
         """Wait until everything accepted so far has its outcome, ``timeout`` seconds at most."""
         deadline = time.monotonic() + (timeout if timeout is not None else threading.TIMEOUT_MAX)
         delivered, dropped = self.ledger.outcomes()
-        marks = [lane.core.snapshot().accepted for lane in self.lanes]
-        for lane, mark in zip(self.lanes, marks, strict=True):
+        marks = {lane: lane.core.snapshot().accepted for lane in self.lanes}
+        for lane, mark in marks.items():
             lane.flush_up_to(mark)
+        if not self._has_started and self._wait_for(marks, 0.0):
+            self.start()  # the thread that was told to may not have come to it yet
         if self._is_sending():
             deadline = 0.0
         elif not self._has_senders():
-            self._send_here(self.lanes, deadline)
+            self._help(marks, deadline)
         elif self._without_sender:
-            self._send_here(self._without_sender, deadline)
+            self._help({lane: marks[lane] for lane in self._without_sender}, deadline)
         pending = self._wait_for(marks, deadline)
         self._reporter.wait(deadline)
         delivered_now, dropped_now = self.ledger.outcomes()
         return FlushResult(delivered_now - delivered, dropped_now - dropped, pending)
 
-    def _send_here(self, lanes: list[Lane], deadline: float) -> None:
+    def _help(self, marks: dict[Lane, int], deadline: float) -> None:
+        """Send in the place of senders that cannot be started, or are not yet."""
         if self._sync_lock.acquire(timeout=max(0.0, min(deadline - time.monotonic(), threading.TIMEOUT_MAX))):
             try:
-                self._send_until_idle(lanes, deadline)
+                # In `sync_mode` what a callback reports has nobody else to send it.
+                is_sync = self._config.sync_mode
+                self._send_here({lane: Errand(None if is_sync else mark, deadline) for lane, mark in marks.items()})
             finally:
                 self._sync_lock.release()
 
-    def _wait_for(self, marks: list[int], deadline: float) -> int:
+    def _wait_for(self, marks: dict[Lane, int], deadline: float) -> int:
         with self.ledger.lock:
             while True:
-                pending = sum(lane.pending_below(mark) for lane, mark in zip(self.lanes, marks, strict=True))
+                pending = sum(lane.pending_below(mark) for lane, mark in marks.items())
                 remaining = deadline - time.monotonic()
                 if not pending or remaining <= 0:
                     return pending
@@ -225,7 +226,7 @@ class Engine:
             for shipment in lane.stop():
                 is_ambiguous = shipment.is_possibly_delivered or shipment.is_in_attempt
                 cause = "possibly_delivered" if is_ambiguous else "shutdown"
-                self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
+                self.delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
         self._wait_for_settling()
         self._reporter.wait(deadline)
         self._join(deadline)
@@ -263,7 +264,7 @@ class Engine:
         if shipment is None:
             return False
         cause = "possibly_delivered" if shipment.is_possibly_delivered else "evicted"
-        self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
+        self.delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
         return True
 
     # The account.
@@ -275,7 +276,7 @@ class Engine:
             queues = [lane.core.snapshot() for lane in self.lanes]
             oldest = min((queue.oldest_ns for queue in queues if queue.oldest_ns), default=0)
             return Stats(
-                accepted=sum(queue.accepted for queue in queues),
+                accepted=sum(queue.accepted for queue in queues) + ledger.unqueued,
                 refused=dict(ledger.refused),
                 dropped=dict(ledger.dropped),
                 delivered=ledger.delivered,
@@ -293,8 +294,13 @@ class Engine:
             )
 
 
-def _longest_record(config: Config, envelope: Envelope) -> int:
-    """Return the longest message that the queue takes: by its own limit, and such that a batch of one holds it."""
+def _checked_longest_message(config: Config, envelope: Envelope) -> int:
+    """
+    Return the longest message that the queue takes: by its own limit, and such that a batch of one holds it.
+
+    Raises:
+        ConfigError: When a batch or the queue cannot hold one message.
+    """
     limits = config.limits
     room = limits.max_batch_bytes - len(envelope.head) - len(envelope.tail)
     longest = min(limits.max_message_bytes, room) - (len(envelope.message_head) - 1)

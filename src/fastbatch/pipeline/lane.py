@@ -12,17 +12,18 @@ import itertools
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import NamedTuple
 
 from fastbatch.config import Config
 from fastbatch.core import Core
 from fastbatch.core.interface import Scratch
+from fastbatch.pipeline.envelopes import Envelopes
 from fastbatch.pipeline.ledger import Ledger
 from fastbatch.pipeline.shipment import Shipment
 from fastbatch.pipeline.wakeup import Wakeup
-from fastbatch.typing import Envelope
 
-__all__ = ["Lane"]
+__all__ = ["Errand", "Lane"]
 
 LONGEST_SLEEP = 60.0
 """Nothing is known that would go wrong without it; a sleep without end is never right."""
@@ -34,19 +35,37 @@ COMMIT_PATIENCE = 1.0
 """The longest that `Lane.stop` waits for commits, seconds."""
 
 
+class Errand(NamedTuple):
+    """
+    What a thread that is no sender came to send.
+
+    Args:
+        up_to: The sequence below which everything shall have its outcome; None is all that there is, and that comes
+            meanwhile.
+        deadline: Monotonic time at which to give up; None is never.
+    """
+
+    up_to: int | None
+    deadline: float | None
+
+    def left(self) -> float:
+        """Return the seconds until the deadline."""
+        return threading.TIMEOUT_MAX if self.deadline is None else self.deadline - time.monotonic()
+
+
 class Lane:
     """
     Args:
         core: The queue; the lane alone takes from it.
         config: Complete settings.
         ledger: The client's account.
-        envelope: Returns the envelope of a body that is sent now.
+        envelopes: Make the envelopes of bodies.
         max_queue_bytes: What the core may hold. With `Config.ordering` a client has several lanes, and a batch of one
             is only sent after all batches before it have their outcome.
     """
 
     def __init__(
-        self, core: Core, config: Config, ledger: Ledger, envelope: Callable[[], Envelope], *, max_queue_bytes: int
+        self, core: Core, config: Config, ledger: Ledger, envelopes: Envelopes, *, max_queue_bytes: int
     ) -> None:
         limits = config.limits
         self.core = core
@@ -59,13 +78,15 @@ class Lane:
         self._interval = config.interval
         self._clock = config.clock
         self._ledger = ledger
-        self._envelope = envelope
+        self._envelopes = envelopes
         self._is_ordered = config.ordering is not None
         # Reentrant: a signal handler may close the client whose calling thread it interrupts here (`sync_mode`).
         self._turn = threading.RLock()
         self._retries: list[tuple[float, int, float, Shipment]] = []
         self._ties: Iterator[int] = itertools.count()
         self._prefers_retries = True
+        self._errand: Errand | None = None
+        """Of who has the turn."""
         self._flush_to = 0
         self._noticed_at: float | None = None
         self._is_closing = False
@@ -78,44 +99,57 @@ class Lane:
         """Return memory for a sender of this lane."""
         return self.core.scratch(self._batch_size, self._max_batch_bytes)
 
-    def next(self, scratch: Scratch, *, until_idle: bool = False, deadline: float | None = None) -> Shipment | None:
+    def next(self, scratch: Scratch, errand: Errand | None = None) -> Shipment | None:
         """
         Wait for the next thing to send.
 
         Args:
             scratch: Where a new batch is framed.
-            until_idle: Return None as soon as everything has its outcome, instead of waiting for more.
-            deadline: Monotonic time at which to give up and return None.
+            errand: What to send before returning None, for a thread that is no sender.
 
         Returns:
-            None when the sender should stop.
+            None when the caller should stop.
         """
-        patience = -1.0 if deadline is None else min(max(0.0, deadline - time.monotonic()), threading.TIMEOUT_MAX)
-        if not self._turn.acquire(timeout=patience):
+        if not self._take_turn(errand):
             return None
+        interrupted, self._errand = self._errand, errand  # by a signal handler, which has the same turn
         try:
-            shipment = self._wait_for_work(scratch, until_idle=until_idle, deadline=deadline)
+            shipment = self._wait_for_work(scratch, errand)
         finally:
+            self._errand = interrupted
             self._turn.release()
         if shipment is None:
             # Whoever takes the turn next finds out for itself.
             self.wakeup.set()
         return shipment
 
-    def _wait_for_work(self, scratch: Scratch, *, until_idle: bool, deadline: float | None) -> Shipment | None:
-        while not self._is_stopped:
+    def _take_turn(self, errand: Errand | None) -> bool:
+        if errand is None:
+            return self._turn.acquire()
+        if errand.up_to is not None:
+            # Whoever has the turn is a sender, knows up to where to send, and may keep the turn while it sleeps.
+            return self._turn.acquire(blocking=False)
+        return self._turn.acquire(timeout=min(max(0.0, errand.left()), threading.TIMEOUT_MAX))
+
+    def _wait_for_work(self, scratch: Scratch, errand: Errand | None) -> Shipment | None:
+        while not (self._is_stopped or self._is_over(errand)):
             shipment = self._choose(scratch)
             if shipment is not None:
                 return shipment
-            if (self._is_closing or until_idle) and self._is_idle():
+            if (self._is_closing or errand is not None) and self._is_idle():
                 break
             pause = self._pause()
-            if deadline is not None:
-                pause = min(pause, deadline - time.monotonic())
-                if pause <= 0:
-                    break
-            self.wakeup.wait(pause)
+            self.wakeup.wait(pause if errand is None else min(pause, errand.left()))
         return None
+
+    def _is_over(self, errand: Errand | None) -> bool:
+        """Return whether an errand ends whatever there still is to send."""
+        if errand is None:
+            return False
+        if errand.left() <= 0:
+            return True
+        with self._ledger.lock:
+            return errand.up_to is not None and self.pending_below(errand.up_to) == 0
 
     def rest(self, seconds: float) -> None:
         """Do nothing for a while, after a failure; `stop` cuts it short."""
@@ -127,16 +161,31 @@ class Lane:
         with self._ledger.lock:
             return [] if shipment.is_settled else self.core.read(shipment.batch)
 
-    def retry(self, shipment: Shipment, wait: float) -> None:
-        """Offer a shipment again after ``wait`` seconds, unless it has its outcome."""
+    def retry(self, shipment: Shipment, wait: float) -> bool:
+        """Offer a shipment without outcome again after ``wait`` seconds; False when nobody sends any more."""
         due = time.monotonic() + wait
         with self._ledger.lock:
             if shipment.is_settled:
-                return
+                return True
             shipment.is_in_attempt = False
+            if self._is_stopped:
+                return False
+            shipment.is_offered = True
             order = shipment.batch.sequences[0] if self._is_ordered else due
             heapq.heappush(self._retries, (order, next(self._ties), due, shipment))
         self.wakeup.set()
+        return True
+
+    def divide(self, shipment: Shipment, shares: list[Shipment]) -> bool:
+        """Put a shipment's shares in its place; False when it has its outcome, and its space is given back."""
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return False
+            shipment.is_settled = True
+            shipment.parts = shares
+            self.outstanding.discard(shipment)
+            self.outstanding.update(shares)
+            return True
 
     def replace(self, shipment: Shipment, parts: list[Shipment]) -> None:
         """Offer the parts of a shipment instead of the whole, at once."""
@@ -151,7 +200,7 @@ class Lane:
     def settled(self, shipment: Shipment) -> None:
         """Forget a shipment that has its outcome. The ledger's lock is held."""
         self.outstanding.discard(shipment)
-        if self._is_closing or not self.outstanding:
+        if self._is_closing or self._errand is not None or not self.outstanding:
             self.wakeup.set()  # somebody may wait for just that
 
     # What the client asks.
@@ -194,7 +243,8 @@ class Lane:
                 if time.monotonic() > deadline:
                     break
                 if self._has_queued():
-                    time.sleep(COMMIT_WAIT)
+                    # Others may use the account meanwhile; a sender that still takes something leaves it outstanding.
+                    self._ledger.lock.wait(COMMIT_WAIT)
             return list(self.outstanding)
 
     def _has_queued(self) -> bool:
@@ -244,7 +294,8 @@ class Lane:
     def _fresh(self, scratch: Scratch) -> Shipment | None:
         if not self._is_worth_taking():
             return None
-        envelope = self._envelope()  # a third party's code, so not under the lock
+        now = self._envelopes.now()
+        envelope = self._envelopes.first(now)  # a third party's code, so not under the lock
         with self._ledger.lock:
             try:
                 batch = self.core.take(scratch, self._batch_size, self._max_batch_bytes, envelope)
@@ -254,19 +305,23 @@ class Lane:
             if batch is None:
                 return None
             self._noticed_at = None
-            shipment = Shipment(batch, is_framed=True)
+            shipment = Shipment(batch, is_framed=True, created_at=now)
             self.outstanding.add(shipment)
             self._ledger.in_flight += len(batch)
             return shipment
 
     def _is_worth_taking(self) -> bool:
-        if self.core.arm(self._batch_size, self._worthwhile_bytes):
-            return True
-        queue = self.core.snapshot()
-        if queue.taken == queue.accepted:
+        while True:
+            if self.core.arm(self._batch_size, self._worthwhile_bytes):
+                return True
+            queue = self.core.snapshot()
+            if queue.taken != queue.accepted:
+                break
             self._noticed_at = None
-            # The first message wakes us, and the interval begins.
-            return self.core.arm(1, 1)
+            # The first message wakes us, and the interval begins. One that came since the snapshot wakes nobody, and
+            # is no reason to send it alone: look again.
+            if not self.core.arm(1, 1):
+                return False
         if queue.taken < self._flush_to or self._is_closing:
             return True
         now = time.monotonic()
