@@ -20,7 +20,7 @@ from fastbatch.flags.service import Flags
 from fastbatch.typing import Request, Response
 
 MIB = 1024 * 1024
-ALLOWANCE_BYTES = 8 * MIB
+ALLOWANCE_BYTES = 2 * MIB
 """For the allocator: what a table leaves behind when it grows, and what is not ours."""
 STEPS = 10
 
