@@ -37,7 +37,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Contestant:
-    """One row of the table; ``share`` of the ``family``'s number of events is what it sends."""
+    """One row of the table."""
 
     name: str
     package: str

@@ -26,7 +26,7 @@ QUANTILE_POINTS = (0.0, *(round(1 - 10 ** (-step / 8), 9) for step in range(1, 4
 
 
 def memory(name: str) -> int:
-    """Return ``VmHWM`` (the peak) or ``VmRSS`` (now) of this process, bytes."""
+    """Return ``VmHWM`` (the peak), ``VmRSS`` (now) or ``VmSize`` (address space) of this process, bytes."""
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) * 1024 for line in status if line.startswith(name + ":"))
 

@@ -4,6 +4,9 @@ What ``client.track(...)`` costs over merely encoding the finished message: both
 The finished message is what fastbatch really sends, read back from a body and given to ``orjson.dumps`` as a dict that
 is already complete: id, time and context included. Both loops iterate over prepared arguments; the time of an empty
 loop of the same form is subtracted from each.
+
+``--track`` chooses the implementation: the one in C, its twin in Python, or the general method that both leave uncommon
+calls to. See docs/design/0001-a-second-binding-for-track.md.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import gc
 import statistics
 import sys
 import time
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -53,7 +57,22 @@ def empty_encode(messages: list[Any]) -> float:
     return time.perf_counter() - start
 
 
-def measure(client: Any, rounds: int) -> list[tuple[float, float]]:
+def track_of(client: Any, which: str | None) -> Callable[..., object]:
+    """Return the client's ``track``, or another implementation of it."""
+    from fastbatch.core.quick import IS_IN_C, python_track
+
+    if which is None:
+        return client.track
+    if which == "c":
+        if not IS_IN_C:
+            raise SystemExit("track in C was not built, or FASTBATCH_BACKEND=pure")
+        return client.track
+    if which == "python":
+        return types.MethodType(python_track(type(client)._track_slowly), client)
+    return client._track_slowly
+
+
+def measure(client: Any, track: Callable[..., object], rounds: int) -> list[tuple[float, float]]:
     """Return pairs of seconds, of `idle.CALLS` calls of track and of orjson.dumps; each pair back to back."""
     calls, messages = idle.cycled(idle.ARGUMENTS), idle.cycled(idle.finished_messages())
     pairs = []
@@ -61,9 +80,9 @@ def measure(client: Any, rounds: int) -> list[tuple[float, float]]:
         # Taking turns at being first: the flush has left the caches to the second.
         if number % 2:
             encoded = encode_all(orjson.dumps, messages)
-            tracked = track_all(client.track, calls)
+            tracked = track_all(track, calls)
         else:
-            tracked = track_all(client.track, calls)
+            tracked = track_all(track, calls)
             encoded = encode_all(orjson.dumps, messages)
         encoded, tracked = encoded - empty_encode(messages), tracked - empty_track(calls)
         client.flush(timeout=30.0)
@@ -78,13 +97,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="track() over orjson.dumps() of the finished message.")
     parser.add_argument("--rounds", type=int, default=300)
     parser.add_argument("--limit", type=float, help="fail when the median ratio is above")
+    parser.add_argument("--track", choices=("c", "python", "slowly"), help="default: what the client uses")
     options = parser.parse_args()
     import fastbatch
 
     client, _ = idle.open_client()
     gc.disable()  # as timeit does: a collection belongs to neither side
     with client:
-        pairs = measure(client, options.rounds)
+        pairs = measure(client, track_of(client, options.track), options.rounds)
     stats = client.stats()
     expected = idle.CALLS * (options.rounds + 1)
     if stats.delivered != expected:
@@ -92,7 +112,8 @@ def main() -> int:
         return 1
     tracked, encoded = (statistics.median(side) / idle.CALLS * 1e9 for side in zip(*pairs, strict=True))
     ratios = statistics.quantiles((mine / theirs for mine, theirs in pairs), n=20)
-    print(f"backend {fastbatch.BACKEND}, {options.rounds} rounds of {idle.CALLS} calls")
+    chosen = "" if options.track is None else f", track: {options.track}"
+    print(f"backend {fastbatch.BACKEND}{chosen}, {options.rounds} rounds of {idle.CALLS} calls")
     print(f"client.track(...)                {tracked:7.1f} ns")
     print(f"orjson.dumps(finished message)   {encoded:7.1f} ns")
     print(f"ratio                            {ratios[9]:7.2f}    (p5 {ratios[0]:.2f}, p95 {ratios[-1]:.2f})")

@@ -2,8 +2,8 @@
  * fastbatch.h: the native core, as Python sees it.
  *
  * A core is a queue of encoded messages: many threads append, senders take batches framed as one body, and each message
- * is acknowledged when it has its outcome. It knows no vendor and reads no clock: templates, envelopes, the time and the
- * random seed are arguments.
+ * is acknowledged when it has its outcome. It knows no vendor: templates and envelopes are arguments, and so are the random
+ * seed and, except in fb_push(), the time.
  *
  * Functions that can fail return a negative `enum fb_result`; results leave through the last pointers.
  */
@@ -34,7 +34,8 @@ enum fb_stamp {
     FB_TIMESTAMP_MS = 3,      /* RFC 3339, 24 characters */
     FB_TIMESTAMP_US = 4,      /* RFC 3339, 27 characters */
     FB_FIELDS = 5,            /* the caller's JSON object without its braces, exactly once */
-    FB_VALUE = 6              /* or: the next element of the caller's JSON array, see fb_core_append() */
+    FB_VALUE = 6,             /* or: the next element of the caller's JSON array, see fb_core_append() */
+    FB_MEMBERS = 7            /* or: its last, whose members continue an object that the template has begun */
 };
 
 struct fb_part {
@@ -81,8 +82,8 @@ int fb_core_add_template(struct fb_core *core, const struct fb_part *parts, uint
 
 /*
  * Appends one message. `fields` is a JSON object that is not empty, or for a template of values a JSON array of just as
- * many elements: strings that are not empty, then an object; FB_ERR_ARGUMENT when it is something else. Any thread,
- * lock-free. FB_OK, FB_WAKE or an error.
+ * many elements: strings that are not empty, then an object; FB_ERR_ARGUMENT when it is something else. There is no
+ * white space between tokens. Any thread, lock-free. FB_OK, FB_WAKE or an error.
  */
 int fb_core_append(struct fb_core *core, int template_number, const char *fields, size_t length, int64_t now_ns);
 

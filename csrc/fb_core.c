@@ -4,12 +4,12 @@
  * Ordering. A_X acquires what R_X releases; S_SLEEP is sequentially consistent.
  *
  *   label      object          written by  what the edge carries
- *   R/A_REFUND released_bytes  consumer    nothing but the number: room in the budget
  *   R/A_COUNT  template_count  any         the templates that are counted
  *   S_SLEEP    waiting         consumer    "wake me": ordered against the claims (fb_segment.c, fb_ring.c)
  */
 #include "fastbatch.h"
 
+#include "fb_budget.h"
 #include "fb_clock.h"
 #include "fb_frame.h"
 #include "fb_map.h"
@@ -20,17 +20,12 @@
 #define GUARD_BYTES 4096
 #define GUARD_ALIVE 0x66627263u
 
-/* A bit of charged_bytes: there an append either comes before the closing, and who drains sees what it has charged, or its
- * swap fails. An append could look at a mark of its own, sleep, and charge when all is over. */
-#define CLOSED ((uint64_t)1 << 63)
-
 struct fb_entry {
     struct fb_core *core;
     int template_number;
 };
 
 struct fb_core {
-    uint64_t max_queue_bytes;
     uint32_t max_message_bytes;
     uint64_t seed;
     uint32_t *guard; /* on a page that a fork wipes: GUARD_ALIVE only in the process that made the core */
@@ -38,11 +33,7 @@ struct fb_core {
     struct fb_template *templates[MAX_TEMPLATES];
     struct fb_entry entries[MAX_TEMPLATES];
 
-    /* Producers. */
-    alignas(FB_CACHE_LINE) _Atomic uint64_t charged_bytes; /* in all, less what was refunded; perhaps CLOSED */
-
-    /* Consumers. */
-    alignas(FB_CACHE_LINE) _Atomic uint64_t released_bytes; /* in all */
+    struct fb_budget budget;
 
     /* Written when a sender goes to sleep, read by every append. */
     alignas(FB_CACHE_LINE) _Atomic bool waiting;
@@ -59,19 +50,18 @@ is_forked(const struct fb_core *core)
 }
 
 static int
-init(struct fb_core *core)
+init(struct fb_core *core, uint64_t max_queue_bytes)
 {
     core->guard = fb_map_new(GUARD_BYTES);
     if (core->guard == NULL)
         return FB_ERR_NO_MEMORY;
     *core->guard = GUARD_ALIVE;
+    fb_budget_init(&core->budget, max_queue_bytes);
     atomic_init(&core->template_count, 0);
-    atomic_init(&core->charged_bytes, 0);
-    atomic_init(&core->released_bytes, 0);
     atomic_init(&core->waiting, false);
     atomic_init(&core->wake_sequence, 0);
     atomic_init(&core->wake_bytes, 0);
-    return fb_ring_init(&core->ring, core->max_queue_bytes, (uint32_t)fb_record_span(core->max_message_bytes));
+    return fb_ring_init(&core->ring, max_queue_bytes, (uint32_t)fb_record_span(core->max_message_bytes));
 }
 
 int
@@ -85,10 +75,9 @@ fb_core_new(uint64_t max_queue_bytes, uint32_t max_message_bytes, uint64_t seed,
     core = fb_new(sizeof *core);
     if (core == NULL)
         return FB_ERR_NO_MEMORY;
-    core->max_queue_bytes = max_queue_bytes;
     core->max_message_bytes = max_message_bytes;
     core->seed = seed;
-    result = init(core);
+    result = init(core, max_queue_bytes);
     if (result != FB_OK) {
         fb_core_free(core);
         return result;
@@ -140,51 +129,6 @@ fb_core_entry(struct fb_core *core, int template_number)
     return is_template(core, template_number) ? &core->entries[template_number] : NULL;
 }
 
-/* The byte budget: charged when a record is claimed, released when it is acknowledged. */
-
-static uint64_t
-charges(struct fb_core *core)
-{
-    /* Relaxed: a number; what it guards is ordered by the claim. */
-    return atomic_load_explicit(&core->charged_bytes, memory_order_relaxed);
-}
-
-/* FB_OK, FB_ERR_FULL or FB_ERR_CLOSED. */
-static int
-charge(struct fb_core *core, uint64_t span, uint64_t *charged)
-{
-    /* A_REFUND: the room, and the charges of what was released: the difference below is never negative. */
-    uint64_t released = atomic_load_explicit(&core->released_bytes, memory_order_acquire), again;
-    uint64_t before = charges(core);
-
-    for (;;) {
-        if (FB_UNLIKELY(before & CLOSED))
-            return FB_ERR_CLOSED;
-        if (FB_LIKELY(before - released + span <= core->max_queue_bytes)) {
-            /* Relaxed: as in charges(). */
-            if (FB_LIKELY(atomic_compare_exchange_weak_explicit(&core->charged_bytes, &before, before + span,
-                                                                memory_order_relaxed, memory_order_relaxed)))
-                break;
-            continue;
-        }
-        /* A_REFUND: the charges may be newer than what we know to be released. Only if that is still so was there no room. */
-        again = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
-        if (again == released)
-            return FB_ERR_FULL;
-        released = again;
-        before = charges(core); /* anew, so that the charges of what was released are in it */
-    }
-    *charged = before + span;
-    return FB_OK;
-}
-
-static void
-refund(struct fb_core *core, uint64_t span)
-{
-    /* Relaxed: as in charges(). */
-    atomic_fetch_sub_explicit(&core->charged_bytes, span, memory_order_relaxed);
-}
-
 /* Wake-up: a sender that finds too little to send leaves a mark and sleeps; the append that makes it enough sees the mark. */
 
 static int
@@ -219,13 +163,13 @@ fb_core_append(struct fb_core *core, int template_number, const char *fields, si
     if (FB_UNLIKELY(message_length == 0))
         return FB_ERR_ARGUMENT;
     if (FB_UNLIKELY(message_length > core->max_message_bytes))
-        return charges(core) & CLOSED ? FB_ERR_CLOSED : FB_ERR_TOO_LARGE;
+        return fb_budget_is_closed(&core->budget) ? FB_ERR_CLOSED : FB_ERR_TOO_LARGE;
     span = fb_record_span(message_length);
-    result = charge(core, span, &charged);
+    result = fb_budget_charge(&core->budget, span, &charged);
     if (FB_UNLIKELY(result != FB_OK))
         return result;
     if (FB_UNLIKELY(fb_ring_claim(&core->ring, (uint32_t)span, &record, &message.sequence) != FB_OK)) {
-        refund(core, span);
+        fb_budget_refund(&core->budget, span);
         return FB_ERR_FULL;
     }
     record->crc32c = 0;
@@ -333,13 +277,8 @@ fb_core_read(struct fb_core *core, fb_ref ref, const char **message, uint32_t *l
 void
 fb_core_acknowledge(struct fb_core *core, const fb_ref *refs, uint32_t count)
 {
-    uint64_t bytes;
-
-    if (is_forked(core))
-        return;
-    bytes = fb_ring_acknowledge(&core->ring, refs, count);
-    /* R_REFUND: room for charge(). */
-    atomic_fetch_add_explicit(&core->released_bytes, bytes, memory_order_release);
+    if (!is_forked(core))
+        fb_budget_release(&core->budget, fb_ring_acknowledge(&core->ring, refs, count));
 }
 
 int
@@ -362,7 +301,7 @@ fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
     atomic_exchange_explicit(&core->waiting, true, memory_order_seq_cst);
     is_enough = fb_ring_accepted(&core->ring) >= wake_sequence;
     /* An append charges before it claims, so what S_SLEEP shows us of its claim brings its charge along. */
-    is_enough |= (charges(core) & ~CLOSED) >= wake_bytes;
+    is_enough |= fb_budget_charged(&core->budget) >= wake_bytes;
     if (is_enough)
         /* S_SLEEP: take our own mark back, unless an append already has; one wake-up too many does no harm. */
         atomic_exchange_explicit(&core->waiting, false, memory_order_seq_cst);
@@ -373,15 +312,14 @@ fb_core_arm(struct fb_core *core, uint32_t messages, uint64_t bytes)
 void
 fb_core_close(struct fb_core *core)
 {
-    /* Relaxed: ordered against the charges, which are swaps of the same word. */
-    atomic_fetch_or_explicit(&core->charged_bytes, CLOSED, memory_order_relaxed);
+    fb_budget_close(&core->budget);
 }
 
 void
 fb_core_snapshot(struct fb_core *core, struct fb_snapshot *out)
 {
     struct fb_record *oldest;
-    uint64_t charged, released;
+    uint64_t charged;
 
     memset(out, 0, sizeof *out);
     if (is_forked(core))
@@ -391,10 +329,7 @@ fb_core_snapshot(struct fb_core *core, struct fb_snapshot *out)
     out->oldest_ns = oldest == NULL ? 0 : oldest->time_ns;
     out->taken = core->ring.taken;
     out->accepted = fb_ring_accepted(&core->ring);
-    /* A_REFUND: read before the charges, so that the difference is never negative. */
-    released = atomic_load_explicit(&core->released_bytes, memory_order_acquire);
-    charged = charges(core) & ~CLOSED;
-    out->used_bytes = charged - released;
+    charged = fb_budget_used(&core->budget, &out->used_bytes);
     out->pending_bytes = charged - core->ring.taken_bytes;
     pthread_mutex_unlock(&core->ring.lock);
 }

@@ -10,6 +10,7 @@ struct fb_template {
     uint64_t fixed_length; /* of everything but the fields or values */
     uint32_t values;       /* 0: fields */
     uint32_t count;
+    bool continues; /* the last value is FB_MEMBERS */
     struct fb_part parts[]; /* followed by the literals' bytes */
 };
 
@@ -30,19 +31,23 @@ stamp_length(int32_t stamp)
 }
 
 /* Adds up the literals and counts the values; FB_ERR_ARGUMENT unless every stamp is known, and the fields stand in it once
- * or values in their place. */
+ * or values in their place, of which only the last may be members. */
 static int
-measure_parts(const struct fb_part *parts, uint32_t count, uint64_t *literal_bytes, uint32_t *values)
+measure_parts(const struct fb_part *parts, uint32_t count, uint64_t *literal_bytes, uint32_t *values, bool *continues)
 {
     uint32_t fields = 0;
 
     *literal_bytes = 0;
     *values = 0;
+    *continues = false;
     for (uint32_t i = 0; i < count; i++) {
-        if (parts[i].stamp < FB_LITERAL || parts[i].stamp > FB_VALUE)
+        const bool is_value = parts[i].stamp == FB_VALUE || parts[i].stamp == FB_MEMBERS;
+
+        if (parts[i].stamp < FB_LITERAL || parts[i].stamp > FB_MEMBERS || (is_value && *continues))
             return FB_ERR_ARGUMENT;
         fields += parts[i].stamp == FB_FIELDS;
-        *values += parts[i].stamp == FB_VALUE;
+        *values += is_value;
+        *continues |= parts[i].stamp == FB_MEMBERS;
         if (parts[i].stamp == FB_LITERAL)
             *literal_bytes += parts[i].length;
     }
@@ -56,16 +61,18 @@ fb_template_new(const struct fb_part *parts, uint32_t count, struct fb_template 
 {
     uint64_t literal_bytes;
     uint32_t values;
+    bool continues;
     struct fb_template *template;
     char *literals;
 
-    if (measure_parts(parts, count, &literal_bytes, &values) != FB_OK)
+    if (measure_parts(parts, count, &literal_bytes, &values, &continues) != FB_OK)
         return FB_ERR_ARGUMENT;
     template = fb_new(sizeof *template + count * sizeof *parts + literal_bytes);
     if (template == NULL)
         return FB_ERR_NO_MEMORY;
     template->count = count;
     template->values = values;
+    template->continues = continues;
     template->fixed_length = literal_bytes;
     literals = (char *)&template->parts[count];
     for (uint32_t i = 0; i < count; i++) {
@@ -133,6 +140,7 @@ split_values(const struct fb_template *template, struct fb_message *message)
         start = end + 1;
     }
     message->value_ends[template->values - 1] = last;
+    message->is_empty = template->continues && last - start == 2;
     return message->fields[start] == '{';
 }
 
@@ -141,12 +149,13 @@ fb_template_measure(const struct fb_template *template, struct fb_message *messa
 {
     uint64_t commas;
 
+    message->is_empty = false;
     if (message->fields_length < 3 || message->fields[0] != (template->values > 0 ? '[' : '{'))
         return 0;
     if (template->values > 0 && !split_values(template, message))
         return 0;
     commas = template->values > 0 ? template->values - 1 : 0;
-    return template->fixed_length + message->fields_length - 2 - commas;
+    return template->fixed_length + message->fields_length - 2 - commas - message->is_empty;
 }
 
 static char *
@@ -172,6 +181,15 @@ write_bytes(char *out, const char *bytes, size_t length)
     return out + length;
 }
 
+/* Writes an object's members, and the brace that closes it, after members that the template has written. */
+static char *
+write_members(char *out, const struct fb_message *message, size_t start, size_t end)
+{
+    if (!message->is_empty)
+        *out++ = ',';
+    return write_bytes(out, message->fields + start + 1, end - start - 1);
+}
+
 void
 fb_template_write(const struct fb_template *template, const struct fb_message *message, char *out)
 {
@@ -191,6 +209,9 @@ fb_template_write(const struct fb_template *template, const struct fb_message *m
         case FB_VALUE:
             out = write_bytes(out, message->fields + value_start, *value_end - value_start);
             value_start = *value_end++ + 1;
+            break;
+        case FB_MEMBERS:
+            out = write_members(out, message, value_start, *value_end);
             break;
         case FB_MESSAGE_ID:
             out = write_id(out, message, message->seed);

@@ -2,6 +2,8 @@
 #ifndef FB_TEMPLATE_H
 #define FB_TEMPLATE_H
 
+#include <stdbool.h>
+
 #include "fastbatch.h"
 
 #define FB_MAX_VALUES 4
@@ -16,6 +18,7 @@ struct fb_message {
     uint64_t sequence;
     uint64_t seed;
     size_t value_ends[FB_MAX_VALUES]; /* by fb_template_measure() */
+    bool is_empty;                    /* likewise: the members that continue an object are none */
 };
 
 /* Copies the parts. FB_OK, FB_ERR_ARGUMENT or FB_ERR_NO_MEMORY. */

@@ -3,9 +3,9 @@
  *
  *     producers  bytes   append only    with a consumer
  *
- * `append only` fills a queue that is large enough, whose memory was used before. `with a consumer` appends while one more thread takes, frames and
- * acknowledges batches of 500 KB; an append that finds the queue full tries again, so that the slower side counts. Each
- * figure is the least of ROUNDS, wall time over all records of all producers.
+ * `append only` fills a queue that is large enough, whose memory was used before. `with a consumer` appends while one more
+ * thread takes, frames and acknowledges batches of 500 KB; an append that finds the queue full tries again, so that the
+ * slower side counts. Each figure is the least of ROUNDS, wall time over all records of all producers.
  */
 #include "../tests/fb_test.h"
 

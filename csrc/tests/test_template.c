@@ -84,12 +84,17 @@ test_malformed_parts_are_refused(void)
     const struct fb_part twice[] = {fields_part, fields_part};
     const struct fb_part never[] = {PART("{}")};
     const struct fb_part negative[] = {fields_part, {-1, 0, NULL}};
-    const struct fb_part unknown[] = {fields_part, {FB_VALUE + 1, 0, NULL}};
+    const struct fb_part unknown[] = {fields_part, {FB_MEMBERS + 1, 0, NULL}};
     struct fb_template *template = NULL;
 
     const struct fb_part value = {FB_VALUE, 0, NULL};
+    const struct fb_part members = {FB_MEMBERS, 0, NULL};
     const struct fb_part mixed[] = {fields_part, value}, too_many[] = {value, value, value, value, value};
+    const struct fb_part not_last[] = {members, value}, twice_members[] = {members, members}, both[] = {fields_part, members};
 
+    CHECK_EQ(fb_template_new(not_last, 2, &template), FB_ERR_ARGUMENT);
+    CHECK_EQ(fb_template_new(twice_members, 2, &template), FB_ERR_ARGUMENT);
+    CHECK_EQ(fb_template_new(both, 2, &template), FB_ERR_ARGUMENT);
     CHECK_EQ(fb_template_new(mixed, 2, &template), FB_ERR_ARGUMENT);
     CHECK_EQ(fb_template_new(too_many, FB_MAX_VALUES + 1, &template), FB_ERR_ARGUMENT);
     CHECK_EQ(fb_template_new(twice, 2, &template), FB_ERR_ARGUMENT);
@@ -152,9 +157,57 @@ test_values_of_another_shape_are_refused(void)
     fb_template_free(template);
 }
 
+/* The last value's members follow the template's own, whether there are any or none. */
+static void
+test_members_continue_an_object(void)
+{
+    static const struct {
+        const char *fields, *expected;
+    } cases[] = {
+        {"[\"u\",{\"a\":1,\"b\":{}}]", "{\"u\":\"u\",\"p\":{\"c\":0,\"a\":1,\"b\":{}}}"},
+        {"[\"u\",{}]", "{\"u\":\"u\",\"p\":{\"c\":0}}"},
+        {"[\"},{\",{\"a\":[]}]", "{\"u\":\"},{\",\"p\":{\"c\":0,\"a\":[]}}"},
+    };
+    const struct fb_part parts[] = {PART("{\"u\":"), {FB_VALUE, 0, NULL}, PART(",\"p\":{\"c\":0"), {FB_MEMBERS, 0, NULL},
+                                    PART("}")};
+    struct fb_template *template;
+    char out[128];
+
+    CHECK_EQ(fb_template_new(parts, 5, &template), FB_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct fb_message message = {.fields = cases[i].fields, .fields_length = strlen(cases[i].fields)};
+
+        CHECK_BYTES(out, write(template, &message, out), cases[i].expected);
+    }
+    CHECK_EQ(measure(template, "[\"u\",[]]"), 0);
+    CHECK_EQ(measure(template, "[\"u\",\"v\"]"), 0);
+    CHECK_EQ(measure(template, "[{}]"), 0);
+    CHECK_EQ(measure(template, "[\"u\","), 0);
+    fb_template_free(template);
+}
+
+/* Members need no other value before them. */
+static void
+test_members_may_be_the_only_value(void)
+{
+    const struct fb_part parts[] = {PART("{\"c\":0"), {FB_MEMBERS, 0, NULL}};
+    struct fb_message message = {.fields = "[{\"a\":1}]", .fields_length = 9};
+    struct fb_template *template;
+    char out[32];
+
+    CHECK_EQ(fb_template_new(parts, 2, &template), FB_OK);
+    CHECK_BYTES(out, write(template, &message, out), "{\"c\":0,\"a\":1}");
+    message.fields = "[{}]";
+    message.fields_length = 4;
+    CHECK_BYTES(out, write(template, &message, out), "{\"c\":0}");
+    fb_template_free(template);
+}
+
 int
 main(void)
 {
+    test_members_continue_an_object();
+    test_members_may_be_the_only_value();
     test_values_stand_each_in_its_place();
     test_values_of_another_shape_are_refused();
     test_every_stamp_stands_in_its_place();

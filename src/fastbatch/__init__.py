@@ -1,4 +1,4 @@
-"""A fast event client for Segment- and RudderStack-compatible endpoints, in which no event is lost without a word."""
+"""A fast event client for Segment, RudderStack and PostHog, in which no event is lost without a word."""
 
 from fastbatch.client import Client
 from fastbatch.config import Config
@@ -16,8 +16,10 @@ from fastbatch.errors import (
 )
 from fastbatch.messages import (
     Alias,
+    Capture,
     Context,
     Group,
+    GroupIdentify,
     Identify,
     Integrations,
     Page,
@@ -34,6 +36,7 @@ from fastbatch.version import VERSION as __version__  # noqa: N811 the name that
 __all__ = [
     "BACKEND",
     "Alias",
+    "Capture",
     "Client",
     "ClosedError",
     "Config",
@@ -45,6 +48,7 @@ __all__ = [
     "FieldError",
     "FlushResult",
     "Group",
+    "GroupIdentify",
     "Identify",
     "Integrations",
     "MessageTooLargeError",

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from fastbatch.messages import Alias, Group, Identify, Page, Screen
+from fastbatch.messages import Alias, Group, Identify, Page, Screen, Track
 from fastbatch.messages.checks import Id
 from fastbatch.typing import Message
 
@@ -16,11 +16,40 @@ __all__ = ["Calls"]
 
 
 class Calls(ABC):
-    """What a client offers besides `enqueue`; `track` is the client's own."""
+    """What a client offers besides `enqueue`."""
 
     @abstractmethod
     def enqueue(self, message: Message) -> bool:
         """Take a message for delivery."""
+
+    def track(
+        self,
+        user_id: Id | None = None,
+        event: str | None = None,
+        properties: Mapping[str, Any] | None = None,
+        context: Mapping[str, Any] | None = None,
+        timestamp: datetime | str | None = None,
+        anonymous_id: Id | None = None,
+        integrations: Mapping[str, Any] | None = None,
+        message_id: str | None = None,
+    ) -> bool:
+        """
+        Report that a user did something.
+
+        Returns and raises as `enqueue` does; the arguments are those of `Track`.
+        """
+        return self.enqueue(
+            Track(
+                user_id=user_id,
+                event=event,
+                properties=properties,
+                context=context,
+                timestamp=timestamp,
+                anonymous_id=anonymous_id,
+                integrations=integrations,
+                message_id=message_id,
+            )
+        )
 
     def identify(
         self,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 import time
 import weakref
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -16,6 +16,7 @@ from fastbatch.calls import Calls
 from fastbatch.config import Config, Settings, settings_from_environment
 from fastbatch.core.interface import Code, message_length
 from fastbatch.core.quick import Quick, QuickEntry, with_quick_track
+from fastbatch.core.quick_capture import CaptureEntry
 from fastbatch.errors import (
     ClosedError,
     ConfigError,
@@ -25,11 +26,10 @@ from fastbatch.errors import (
     UnserializableError,
 )
 from fastbatch.fastjson import loads
-from fastbatch.messages import Track
-from fastbatch.messages.checks import Id
-from fastbatch.pipeline import lifecycle
+from fastbatch.pipeline import debug, lifecycle
 from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode
 from fastbatch.pipeline.engine import Engine
+from fastbatch.pipeline.hook import WHOLE, Hook
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import FlushResult, Stats
 from fastbatch.transports.http import HttpTransport
@@ -68,7 +68,10 @@ class Client(Calls, Quick):
 
     def __init__(self, write_key: str, **settings: Unpack[Settings]) -> None:
         config = Config.from_settings(settings)
-        self._dialect = dialects.resolve(config.dialect)
+        if config.super_properties is not None:
+            plain = _plain(config.super_properties, "super_properties")
+            config = dataclasses.replace(config, super_properties=plain)
+        self._dialect = dialects.resolve(config.dialect, config)
         self._config = config.with_limits(self._dialect.limits)
         self._write_key = _checked_key(write_key)
         self._constants = Constants(
@@ -79,6 +82,9 @@ class Client(Calls, Quick):
             config.proxy, config.ca_file, config.ssl_context, pool_size=config.senders
         )
         self._is_closed = False
+        self._fork_locks: dict[int, threading.RLock] = {}
+        if config.debug:
+            debug.show(config.logger)
         self._bind()
         lifecycle.renew_after_fork(self)
 
@@ -100,14 +106,19 @@ class Client(Calls, Quick):
     def _bind(self) -> None:
         """Make a new, empty engine, and what the shorthands keep of it."""
         engine = Engine(self._config, self._dialect, self._write_key, self._transport)
+        # In this order, and read in the reverse one: a thread of a forked child that is in `enqueue` meanwhile has
+        # either the parent's lane, which sends it here, or nothing of the parent's at all.
         self._engine = engine
+        before_send = self._config.before_send
+        self._hook = Hook(before_send, self._config, self._dialect, engine.delivery) if before_send else None
+        self._numbers: dict[Template, int] = {}
+        self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
+        self._templates_lock = threading.RLock()
         self._pid = os.getpid()
         self._lanes = engine.lanes
         self._first_lane = engine.lanes[0]
-        self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
-        self._numbers: dict[Template, int] = {}
-        self._templates_lock = threading.RLock()
         self._track_entry = self._quick_track_entry()
+        self._capture_entry = self._quick_capture_entry()
         # A client that is forgotten without being closed still delivers what it took.
         self._finalizer = weakref.finalize(self, engine.begin_closing)
         self._finalizer.atexit = False
@@ -115,52 +126,36 @@ class Client(Calls, Quick):
     def _quick_track_entry(self) -> QuickEntry | None:
         """
         Return the way of the commonest call, `track` with just a user, a name and properties; None where it has none:
-        it needs orjson, one lane, the system's clock, and a dialect that takes the fields as they are.
+        it needs a dialect that takes the fields as they are.
         """
-        config = self._config
-        is_plain = not (config.disabled or config.sync_mode or config.ordering) and config.clock is time.time_ns
-        if dumps is None or not is_plain:
+        if not self._may_be_quick():
             return None
         if self._dialect.fields("track", dict(_QUICK_TRACK), self._constants) != _QUICK_TRACK:
             return None
         template = self._dialect.template("track", frozenset(_QUICK_TRACK), self._constants)
         place = template.index(Stamp.FIELDS)
         values = (b'"userId":', Stamp.VALUE, b',"event":', Stamp.VALUE, b',"properties":', Stamp.VALUE)
-        _, entries = self._engine.add_template((*template[:place], *values, *template[place + 1 :]))
+        return self._quick_entry((*template[:place], *values, *template[place + 1 :]))
+
+    def _quick_capture_entry(self) -> CaptureEntry | None:
+        """Return the way of `capture_quickly`, None where the dialect or the settings have none."""
+        form = self._dialect.quick("capture", self._constants) if self._may_be_quick() else None
+        return None if form is None else CaptureEntry(self._quick_entry(form.template), form.reserved)
+
+    def _may_be_quick(self) -> bool:
+        """Return whether nothing is asked of a call but to encode and to append at the system's time, in one lane."""
+        config = self._config
+        is_asked = config.disabled or config.sync_mode or config.ordering or config.before_send
+        return dumps is not None and not is_asked and config.clock is time.time_ns
+
+    def _quick_entry(self, template: Template) -> QuickEntry:
+        _, entries = self._engine.add_template(template)
         core = self._first_lane.core
         after_push = type(self)._after_push  # noqa: SLF001 - our own
-        return QuickEntry(dumps, *DUMPS_ARGUMENTS, after_push, core, core.push, entries[0], *core.addresses(entries[0]))
+        encoding = (cast("Callable[..., bytes]", dumps), *DUMPS_ARGUMENTS)
+        return QuickEntry(*encoding, after_push, core, core.push, entries[0], *core.addresses(entries[0]))
 
     # Events.
-
-    def track(  # noqa: PLR0913, PLR0917 the Python peers' arguments
-        self,
-        user_id: Id | None = None,
-        event: str | None = None,
-        properties: Mapping[str, Any] | None = None,
-        context: Mapping[str, Any] | None = None,
-        timestamp: datetime | str | None = None,
-        anonymous_id: Id | None = None,
-        integrations: Mapping[str, Any] | None = None,
-        message_id: str | None = None,
-    ) -> bool:
-        """
-        Report that a user did something.
-
-        Returns and raises as `enqueue` does; the arguments are those of `Track`.
-        """
-        return self.enqueue(
-            Track(
-                user_id=user_id,
-                event=event,
-                properties=properties,
-                context=context,
-                timestamp=timestamp,
-                anonymous_id=anonymous_id,
-                integrations=integrations,
-                message_id=message_id,
-            )
-        )
 
     def _after_push(self, code: int) -> bool | None:
         """Act on what the core said to a quick `track`: return its result, or None to leave it to `enqueue`."""
@@ -181,7 +176,8 @@ class Client(Calls, Quick):
         It is encoded before this returns; the caller's objects are neither kept nor changed.
 
         Args:
-            message: `Track`, `Identify`, `Page`, `Screen`, `Group`, `Alias`, or what follows the `Message` Protocol.
+            message: `Track`, `Identify`, `Page`, `Screen`, `Group`, `Alias`, `Capture`, `GroupIdentify`, or what
+                follows the `Message` Protocol.
 
         Returns:
             True when it was accepted, False when it was refused; `stats` counts the cause.
@@ -192,16 +188,33 @@ class Client(Calls, Quick):
             ClosedError: After `close`.
             QueueFullError: With ``on_full="raise"``.
         """
+        is_accepted, _ = self._enqueue_revised(message)
+        return is_accepted
+
+    def _enqueue_revised(self, message: Message) -> tuple[bool, dict[str, Any] | None]:
+        """
+        Enqueue, and say what ``before_send`` has made of the message.
+
+        It is None without a ``before_send``, and when that has dropped the message, which is accepted all the same.
+        """
         if self._config.disabled:
             self._engine.ledger.refuse("disabled")
-            return False
+            return False, None
         if self._is_closed:
             self._refuse_closed()
+        revised = None
         try:
             kind, fields = message.kind, message.fields()
             lane = self._lane_of(fields)
             number, template = self._template(kind, frozenset(fields))
-            data = encode(self._dialect.fields(kind, fields, self._constants), kind)
+            if self._hook is None:
+                data = encode(self._dialect.fields(kind, fields, self._constants), kind)
+            else:
+                self._notice_fork()
+                revised = self._hook.revise(kind, fields, template, self._constants)
+                if revised is None:
+                    return True, None
+                number, template, data = self._number_of(WHOLE, self._numbers), WHOLE, revised.data
         except UnserializableError as error:
             self._refuse("unserializable", f"{error.kind}.{error.field}")
             raise
@@ -213,30 +226,35 @@ class Client(Calls, Quick):
                 raise
             self._refuse("invalid")
             raise FieldError("Client", "enqueue", type(message), "a message, such as Track") from None
-        return self._append(message, lane, number, template, data)
+        is_accepted = self._append(message, lane, number, template, data)
+        return is_accepted, None if revised is None else revised.message
 
-    def _lane_of(self, fields: dict[str, Any]) -> int:
-        if len(self._lanes) == 1:
-            return 0
-        return hash(fields.get("userId") or fields.get("anonymousId")) % len(self._lanes)
+    def _lane_of(self, fields: dict[str, Any]) -> Lane:
+        lanes = self._lanes
+        if len(lanes) == 1:
+            return lanes[0]
+        return lanes[hash(fields.get("userId") or fields.get("anonymousId")) % len(lanes)]
 
     def _template(self, kind: str, given: frozenset[str]) -> tuple[int, Template]:
         """Return the template for a message of this kind with these fields, and its number in every core."""
         key = kind, given & _STAMPED
-        known = self._templates.get(key)
+        templates, numbers = self._templates, self._numbers
+        known = templates.get(key)
         if known is not None:
             return known
+        template = self._dialect.template(kind, key[1], self._constants)
+        known = templates[key] = self._number_of(template, numbers), template
+        return known
+
+    def _number_of(self, template: Template, numbers: dict[Template, int]) -> int:
         with self._templates_lock:
-            template = self._dialect.template(kind, key[1], self._constants)
-            number = self._numbers.get(template)
+            number = numbers.get(template)
             if number is None:
                 number, _ = self._engine.add_template(template)
-                self._numbers[template] = number
-            self._templates[key] = number, template
-            return number, template
+                numbers[template] = number
+            return number
 
-    def _append(self, message: Message, lane_number: int, number: int, template: Template, data: bytes) -> bool:
-        lane = self._lanes[lane_number]
+    def _append(self, message: Message, lane: Lane, number: int, template: Template, data: bytes) -> bool:
         deadline = time.monotonic() + self._config.block_timeout if self._config.on_full == "block" else 0.0
         while (code := lane.core.append(number, data, self._config.clock())) < 0:
             if code == Code.FULL:
@@ -244,7 +262,7 @@ class Client(Calls, Quick):
                     return False
             elif code == Code.FORKED:
                 # A fork that Python did not see, such as uWSGI's.
-                self.after_fork_in_child()
+                self._renew(lane)
                 return self.enqueue(message)
             elif code == Code.TOO_LARGE:
                 self._refuse("too_large")
@@ -307,7 +325,7 @@ class Client(Calls, Quick):
         timeout = _checked_timeout(timeout)
         self._notice_fork()
         self._is_closed = True
-        self._track_entry = None
+        self._track_entry = self._capture_entry = None
         self._finalizer.detach()
         return self._engine.close(timeout)
 
@@ -321,12 +339,20 @@ class Client(Calls, Quick):
         self._finalizer.detach()
         self._bind()
         if self._is_closed:
-            self._track_entry = None
+            self._track_entry = self._capture_entry = None
 
     def _notice_fork(self) -> None:
         # A fork that Python did not see. `enqueue` learns of it from the core.
+        lane = self._first_lane
         if os.getpid() != self._pid:
-            self.after_fork_in_child()
+            self._renew(lane)
+
+    def _renew(self, lane: Lane) -> None:
+        """Start anew in a forked child, unless another thread has; ``lane`` is one of the parent's."""
+        # A lock for each process: a fork may leave the parent's taken.
+        with self._fork_locks.setdefault(os.getpid(), threading.RLock()):
+            if lane in self._lanes:
+                self.after_fork_in_child()
 
     def __enter__(self) -> Self:
         return self

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-import math
 import os
-import re
 import ssl
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
-from urllib.parse import urlsplit
 
 from fastbatch.errors import ConfigError
+from fastbatch.rules import check_settings, shown_setting
 from fastbatch.typing import Callback, DeliveryReport, Dialect, Limits, Transport
 
 __all__ = ["Config", "Settings", "settings_from_environment"]
@@ -23,7 +21,6 @@ __all__ = ["Config", "Settings", "settings_from_environment"]
 HARD_LIMIT_BYTES = 4 * 1024 * 1024
 """No message and no batch is larger, unless a dialect's own default is."""
 
-QUEUE_LIMIT_BYTES = 1024 * 1024 * 1024
 LOGGER = logging.getLogger("fastbatch")
 ENVIRONMENT_PREFIX = "FASTBATCH_"
 
@@ -40,7 +37,7 @@ class Config:
     """
 
     dialect: str | Dialect = "segment"
-    """``"segment"``, ``"rudderstack"``, or an object that follows the `Dialect` Protocol."""
+    """``"segment"``, ``"rudderstack"``, ``"posthog"``, or an object that follows the `Dialect` Protocol."""
     endpoint: str | None = None
     """Base URL; None is the dialect's own."""
 
@@ -86,11 +83,26 @@ class Config:
     on_delivery: Callable[[DeliveryReport], object] | None = None
     logger: logging.Logger = LOGGER
     verbose: bool = False
-    """Log each batch at INFO."""
+    """Log each attempt at INFO rather than DEBUG."""
     sync_mode: bool = False
     """Send on the calling thread; the call returns when the message has its outcome."""
     disabled: bool = False
     """Refuse every message, quietly."""
+    debug: bool = False
+    """Log all there is to say, and show it on standard error unless the program has chosen a place."""
+    before_send: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
+    """Sees every message as a dict and returns what is sent instead, or None to drop it."""
+
+    capture_mode: Literal["v0", "v1"] = "v0"
+    """PostHog: ``"v1"`` is the wire on which the server judges each event."""
+    historical_migration: bool = False
+    """PostHog: these are events of the past."""
+    disable_geoip: bool | None = None
+    """PostHog: the server must not look up where events came from, None is True."""
+    super_properties: Mapping[str, Any] | None = None
+    """PostHog: part of every event's properties; they win over the event's own."""
+    is_server: bool = True
+    """PostHog: events say that they come from a server."""
 
     transport: Transport | None = None
     """None is HTTP by urllib3."""
@@ -129,6 +141,11 @@ class Config:
     def names(cls) -> tuple[str, ...]:
         """Return the names of all settings."""
         return tuple(field.name for field in dataclasses.fields(cls))
+
+    @classmethod
+    def default_of(cls, name: str) -> Any:
+        """Return a setting's default."""
+        return next(field.default for field in dataclasses.fields(cls) if field.name == name)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, Any]) -> Config:
@@ -174,6 +191,13 @@ class Settings(TypedDict, total=False):
     verbose: bool
     sync_mode: bool
     disabled: bool
+    debug: bool
+    before_send: Callable[[dict[str, Any]], dict[str, Any] | None] | None
+    capture_mode: Literal["v0", "v1"]
+    historical_migration: bool
+    disable_geoip: bool | None
+    super_properties: Mapping[str, Any] | None
+    is_server: bool
     transport: Transport | None
     clock: Callable[[], int]
     proxy: str | None
@@ -186,8 +210,9 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> d
     """
     Return the settings that the environment names, ``FASTBATCH_BATCH_SIZE=500`` as ``{"batch_size": 500}``.
 
-    Numbers and booleans (``true``, ``false``, ``1``, ``0``) are read as such; ``default_context``, ``integrations`` and
-    ``headers`` are JSON objects. ``FASTBATCH_WRITE_KEY`` and ``FASTBATCH_BACKEND`` are not settings and are left out.
+    Numbers and booleans (``true``, ``false``, ``1``, ``0``) are read as such; ``default_context``, ``integrations``,
+    ``headers`` and ``super_properties`` are JSON objects. ``FASTBATCH_WRITE_KEY`` and ``FASTBATCH_BACKEND`` are not
+    settings and are left out.
 
     Raises:
         ConfigError: For a value that cannot be read, or a setting that only a program can give.
@@ -213,9 +238,11 @@ _INTEGERS = frozenset(
     }
 )
 _SECONDS = frozenset({"interval", "block_timeout", "request_timeout", "delivery_timeout", "close_timeout"})
-_BOOLEANS = frozenset({"verbose", "sync_mode", "disabled"})
-_OBJECTS = frozenset({"default_context", "integrations", "headers"})
-_TEXTS = frozenset({"dialect", "endpoint", "on_full", "compression", "ordering", "proxy", "ca_file"})
+_BOOLEANS = frozenset(
+    {"verbose", "sync_mode", "disabled", "debug", "historical_migration", "disable_geoip", "is_server"}
+)
+_OBJECTS = frozenset({"default_context", "integrations", "headers", "super_properties"})
+_TEXTS = frozenset({"dialect", "endpoint", "on_full", "compression", "ordering", "proxy", "ca_file", "capture_mode"})
 _WORDS_OF_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -234,140 +261,5 @@ def _read(name: str, text: str) -> Any:
     except (ValueError, KeyError):
         kinds = {_INTEGERS: "a whole number", _SECONDS: "a number of seconds", _BOOLEANS: "true or false"}
         wanted = next((word for names, word in kinds.items() if name in names), "a JSON object")
-        raise ConfigError(name, _shown(name, text), f"{wanted} in the environment") from None
+        raise ConfigError(name, shown_setting(name, text), f"{wanted} in the environment") from None
     raise ConfigError(name, "<hidden>", "set in the program, not in the environment")
-
-
-# What each setting allows. One table; `check_settings` walks it.
-
-
-def _is_int(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _at_least(low: int, high: int | None = None) -> tuple[Callable[[Any], bool], str]:
-    if high is None:
-        return lambda v: _is_int(v) and v >= low, f"a whole number, at least {low}"
-    return lambda v: _is_int(v) and low <= v <= high, f"a whole number from {low} to {high}"
-
-
-def _seconds(*, zero: bool) -> tuple[Callable[[Any], bool], str]:
-    def check(value: Any) -> bool:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-            return False
-        return value >= 0 if zero else value > 0
-
-    return check, "a finite number of seconds, " + ("zero or more" if zero else "more than zero")
-
-
-def _one_of(*words: str | None) -> tuple[Callable[[Any], bool], str]:
-    return lambda v: v in words if v is None or isinstance(v, str) else False, "one of " + ", ".join(map(repr, words))
-
-
-def _or_none(rule: tuple[Callable[[Any], bool], str]) -> tuple[Callable[[Any], bool], str]:
-    check, allowed = rule
-    return lambda v: v is None or check(v), f"{allowed}, or None"
-
-
-def _of_type(kind: type, phrase: str) -> tuple[Callable[[Any], bool], str]:
-    return lambda v: isinstance(v, kind), phrase
-
-
-def _is_url(value: Any) -> bool:
-    if not isinstance(value, str) or any(character <= " " for character in value):
-        return False
-    try:
-        parts = urlsplit(value)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-
-
-def _is_endpoint(value: Any) -> bool:
-    # A query or a fragment would swallow the path that the dialect appends; a password would be shown and not be sent.
-    if not _is_url(value):
-        return False
-    parts = urlsplit(value)
-    return not parts.query and not parts.fragment and "@" not in parts.netloc
-
-
-def _is_header_map(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(
-        _is_header_name(name) and _is_header(text) for name, text in value.items()
-    )
-
-
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_FRAMING_HEADERS = frozenset({"content-length", "transfer-encoding", "content-encoding", "host", "connection"})
-"""They say how the request is framed, which is ours to know; another value breaks every request."""
-
-
-def _is_header_name(name: Any) -> bool:
-    return isinstance(name, str) and bool(_HEADER_NAME.fullmatch(name)) and name.lower() not in _FRAMING_HEADERS
-
-
-def _is_header(text: Any) -> bool:
-    # A line break here would let a value become a header of its own.
-    return isinstance(text, str) and text.isascii() and text.isprintable()
-
-
-def _has_methods(*names: str) -> Callable[[Any], bool]:
-    return lambda value: all(callable(getattr(value, name, None)) for name in names)
-
-
-_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "dialect": (
-        lambda v: isinstance(v, str) or _has_methods("template", "envelope", "verdict")(v),
-        "the name of a dialect, or an object that follows the Dialect Protocol",
-    ),
-    "endpoint": _or_none((_is_endpoint, "an http or https URL with a host and without password, query or fragment")),
-    "interval": _seconds(zero=False),
-    "batch_size": _or_none(_at_least(1, 100_000)),
-    "max_message_bytes": _or_none(_at_least(1)),
-    "max_batch_bytes": _or_none(_at_least(1)),
-    "max_queue_bytes": _at_least(1024, QUEUE_LIMIT_BYTES),
-    "on_full": _one_of("drop_newest", "drop_oldest", "block", "raise"),
-    "block_timeout": _seconds(zero=True),
-    "senders": _at_least(1, 64),
-    "compression": _one_of("gzip", "zstd", "none"),
-    "compression_level": _or_none(_at_least(0, 22)),
-    "request_timeout": _seconds(zero=False),
-    "retry_after": _or_none((callable, "a function from the attempt's number to seconds")),
-    "max_attempts": _at_least(1),
-    "delivery_timeout": _or_none(_seconds(zero=False)),
-    "close_timeout": _seconds(zero=True),
-    "ordering": _one_of(None, "user"),
-    "default_context": _or_none(_of_type(Mapping, "a mapping")),
-    "integrations": _or_none(_of_type(Mapping, "a mapping")),
-    "callback": _or_none((_has_methods("success", "failure"), "an object with the methods success and failure")),
-    "on_delivery": _or_none((callable, "a function of a DeliveryReport")),
-    "logger": (_has_methods("log", "isEnabledFor"), "a logging.Logger"),
-    "verbose": _of_type(bool, "True or False"),
-    "sync_mode": _of_type(bool, "True or False"),
-    "disabled": _of_type(bool, "True or False"),
-    "transport": _or_none((_has_methods("send", "close"), "an object that follows the Transport Protocol")),
-    "clock": (callable, "a function that returns nanoseconds since 1970"),
-    "proxy": _or_none((_is_url, "an http or https URL with a host")),
-    "ca_file": _or_none((lambda v: isinstance(v, str) and os.path.isfile(v), "the path of a PEM file")),
-    "ssl_context": _or_none(_of_type(ssl.SSLContext, "an ssl.SSLContext")),
-    "headers": _or_none(
-        (_is_header_map, "a mapping of names, none that frames the request, to printable ASCII values")
-    ),
-}
-
-_SECRET = frozenset({"proxy", "headers", "endpoint"})
-"""Settings that may hold a password, so that their value is not shown."""
-
-
-def _shown(name: str, value: object) -> object:
-    return "<hidden>" if name in _SECRET and (name != "endpoint" or "@" in str(value)) else value
-
-
-def check_settings(config: Config) -> None:
-    """Raise `ConfigError` for the first setting of ``config`` that is not allowed."""
-    for name, (is_allowed, allowed) in _RULES.items():
-        value = getattr(config, name)
-        if not is_allowed(value):
-            raise ConfigError(name, _shown(name, value), allowed)
-    if config.ca_file is not None and config.ssl_context is not None:
-        raise ConfigError("ca_file", config.ca_file, "None when ssl_context is given")

@@ -7,11 +7,12 @@ A `Dialect` knows a vendor, a `Transport` knows a network, a `Message` knows its
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 __all__ = [
+    "Attempt",
     "Callback",
     "Constants",
     "DeliveryReport",
@@ -20,6 +21,7 @@ __all__ = [
     "Limits",
     "Message",
     "Outcome",
+    "QuickForm",
     "Request",
     "Response",
     "Stamp",
@@ -49,10 +51,23 @@ class Stamp(enum.Enum):
 
     A client's own, for calls that are made very often: an array is cheaper to build and to encode than an object.
     """
+    MEMBERS = 7
+    """
+    In place of the last value: its members, and the brace that closes them. They continue an object that the template
+    has begun, with at least one member of its own: what is constant in it is then never encoded again.
+    """
 
 
 Template: TypeAlias = "tuple[bytes | Stamp, ...]"
 """One message as constant bytes and stamps: ``(b'{"messageId":"', Stamp.MESSAGE_ID, b'",', Stamp.FIELDS, b'}')``."""
+
+
+class QuickForm(NamedTuple):
+    """The form of a message that a client's quick calls send: one array of values, as cheap as can be."""
+
+    template: Template
+    reserved: frozenset[str]
+    """Keys that the last value must not have, because the template has them or the dialect moves them elsewhere."""
 
 
 class Envelope(NamedTuple):
@@ -85,6 +100,21 @@ class Constants(NamedTuple):
     """Default destinations, None when none are set."""
 
 
+class Attempt(NamedTuple):
+    """One HTTP try of a batch."""
+
+    number: int
+    """From 1. What is left of a batch counts on; the halves of one that was split begin anew."""
+    request_id: str
+    """A UUID, the same in all attempts of a batch."""
+    created_at: str
+    """RFC 3339: when the batch was first framed, the same in all attempts."""
+    sent_at: str
+    """RFC 3339: when this attempt is made."""
+    route: int
+    """Which of the dialect's groups the batch belongs to."""
+
+
 class Request(NamedTuple):
     """One HTTP request; ``body`` is only valid until `Transport.send` returns."""
 
@@ -92,17 +122,19 @@ class Request(NamedTuple):
     url: str
     headers: Mapping[str, str]
     body: bytes | memoryview
+    max_response_bytes: int = 65_536
+    """What of the response's body is of use."""
 
 
 class Response(NamedTuple):
-    """One HTTP response: ``headers`` with lower-case names, ``body`` cut to its first 64 KiB."""
+    """One HTTP response: ``headers`` with lower-case names, ``body`` cut to `Request.max_response_bytes`."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
 
-Outcome: TypeAlias = Literal["delivered", "retry", "drop", "split", "reroute"]
+Outcome: TypeAlias = Literal["delivered", "retry", "drop", "split", "reroute", "itemized"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,25 +146,28 @@ class Verdict:
         outcome:
             ``delivered``; ``retry`` the whole batch later; ``drop`` it for ``cause``; ``split`` it, because one of its
             messages is to blame (a batch of one is then dropped for ``cause``); ``reroute``: ask `Dialect.reroute`,
-            then retry.
+            then retry; ``itemized``: ask `Dialect.verdicts` about each message.
 
         cause: The drop cause, ``rejected`` unless the dialect knows better.
 
         retry_after: The least wait before the next attempt that the server asked for, seconds.
 
-        detail: What the server said, cut short; it never holds a payload or a key.
+        detail: What the server said, cut short; it never holds a payload or a key. With ``delivered`` it is a warning.
+
+        is_ambiguous: True when the server may have kept the messages, though it did not say so.
     """
 
     outcome: Outcome
     cause: str = "rejected"
     retry_after: float | None = None
     detail: str = ""
+    is_ambiguous: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
     """
-    The final word on the messages of one batch.
+    The final word on the messages of one batch; on those with the same word, where the server judged each by itself.
 
     Args:
         delivered: True when the server has them.
@@ -140,7 +175,7 @@ class DeliveryReport:
         messages: How many they are.
         attempts: HTTP tries it took, 0 when none was made.
         status: HTTP status of the last response, None when there was none.
-        detail: What the server or the transport said about a failure, cut short.
+        detail: What the server or the transport said about a failure, or its warning about a delivery, cut short.
         body_bytes: Length of the last uncompressed body.
         sent_bytes: Length of the last body as sent.
         seconds: From the first attempt to the final word.
@@ -183,6 +218,9 @@ class Dialect(Protocol):
         limits: Defaults of the sizes.
         compressions: Values of ``compression`` that the vendor's servers take.
         routes: Into how many groups a batch is divided; 1 is: not at all.
+        keeps_envelope: True when the envelope says when the batch was first framed, in every attempt, and False when it
+            says when the attempt is made.
+        max_response_bytes: How much of a response's body `verdict` wants to see.
     """
 
     name: str
@@ -190,6 +228,8 @@ class Dialect(Protocol):
     limits: Limits
     compressions: frozenset[str]
     routes: int
+    keeps_envelope: bool
+    max_response_bytes: int
 
     def url(self, endpoint: str) -> str:
         """Return the URL that batches are POSTed to, given the base URL."""
@@ -215,20 +255,48 @@ class Dialect(Protocol):
         """
         ...
 
+    def draft(self, kind: str, fields: dict[str, Any], constants: Constants) -> dict[str, Any]:
+        """Return the fields as ``before_send`` shall see them; the same as `fields` where the vendor has one form."""
+        ...
+
+    def revise(self, draft: Mapping[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+        """
+        Return the whole message that is sent, given what ``before_send`` was shown and what it returned.
+
+        What it raises costs the message.
+        """
+        ...
+
+    def quick(self, kind: str, constants: Constants) -> QuickForm | None:
+        """Return the form of the commonest message of this kind, None where there is none."""
+        ...
+
     def envelope(self, write_key: str, sent_at: str) -> Envelope:
-        """Return the body's constant bytes for a request sent at ``sent_at`` (RFC 3339); their lengths never vary."""
+        """
+        Return the body's constant bytes; their lengths never vary.
+
+        ``sent_at`` (RFC 3339) is when the request is made, or when the batch first was, see ``keeps_envelope``.
+        """
         ...
 
     def verdict(self, response: Response) -> Verdict:
         """Return what ``response`` means."""
         ...
 
+    def verdicts(self, response: Response, messages: Sequence[bytes]) -> list[Verdict]:
+        """
+        Return what ``response`` means for each of these messages, after a verdict of ``itemized``.
+
+        Each is ``delivered``, ``retry`` or ``drop``.
+        """
+        ...
+
     def route(self, message: bytes) -> int:
         """Return the group of an encoded message, below ``routes``; asked only when ``routes`` is more than 1."""
         ...
 
-    def route_headers(self, route: int) -> Mapping[str, str]:
-        """Return the headers that requests of one group have besides `headers`."""
+    def attempt_headers(self, attempt: Attempt) -> Mapping[str, str]:
+        """Return the headers that this attempt's request has besides `headers`."""
         ...
 
     def reroute(self, ask: Callable[[str, str], Response], endpoint: str) -> None:

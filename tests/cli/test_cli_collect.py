@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -12,8 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.asking import ask
+
 Start = Callable[..., subprocess.Popen[bytes]]
 BATCH = b'{"batch":[{"type":"track","messageId":"1"},{"type":"page","messageId":"2"},{"type":"page","messageId":"2"}]}'
+
+FLAG = {"id": 1, "key": "beta", "active": True, "filters": {"groups": [{"rollout_percentage": 100}]}}
 
 
 def url_of(child: subprocess.Popen[bytes]) -> str:
@@ -63,3 +68,43 @@ def test_its_options_reach_the_collector(start: Start) -> None:
         post(url_of(child))
     assert raised.value.code == 401
     raised.value.close()
+
+
+def test_its_flags_are_evaluated_and_handed_out(start: Start, tmp_path: Path) -> None:
+    """From a file, for the one personal key; a change is told of, and a bad one too."""
+    path = tmp_path / "flags.json"
+    path.write_text(json.dumps({"flags": [FLAG]}))
+    child = start("collect", "--port", "0", "--flags", path, "--personal-api-key", "phx_y")
+    url = url_of(child)
+    asked = {"api_key": "phc_x", "distinct_id": "u"}
+    assert ask(url, "POST", "/flags/?v=2", asked).json["flags"]["beta"]["enabled"] is True
+    for key, status in (("phx_y", 200), ("phx_z", 401)):
+        headers = {"Authorization": f"Bearer {key}"}
+        assert ask(url, "GET", "/flags/definitions?token=phc_x", None, headers).status == status
+    path.write_text("{")
+    assert ask(url, "POST", "/flags/?v=2", asked).json["flags"]["beta"]["enabled"] is True
+    path.write_text(json.dumps({"flags": [{**FLAG, "active": False}]}))
+    assert ask(url, "POST", "/flags/?v=2", asked).json["flags"]["beta"]["enabled"] is False
+    child.send_signal(signal.SIGINT)
+    _, errors = child.communicate(timeout=60)
+    assert child.returncode == 0
+    lines = errors.decode().splitlines()
+    assert lines[1] == f"1 flags from {path}"
+    assert lines[2].startswith(f"the flags stay as they were: {path}: not JSON")
+    assert lines[3] == f"{path} was read again: 1 flags"
+
+
+def test_a_bad_file_of_flags_is_one_line(run: Callable[..., subprocess.CompletedProcess[str]], tmp_path: Path) -> None:
+    """Before anything is listened to."""
+    path = tmp_path / "flags.json"
+    path.write_text('{"results": []}')
+    done = run("collect", "--port", "0", "--flags", path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.strip() == (
+        f'Error: {path}: it must be an object with a list "flags", as PostHog\'s /flags/definitions answers'
+    )
+    missing = run("collect", "--port", "0", "--flags", tmp_path / "none.json")
+    assert (missing.returncode, missing.stderr.strip()) == (
+        1,
+        f"Error: {tmp_path}/none.json: No such file or directory",
+    )

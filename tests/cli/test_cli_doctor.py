@@ -6,6 +6,8 @@ import socket
 import subprocess
 from collections.abc import Callable
 
+import pytest
+
 from fastbatch.collector import Collector
 from fastbatch.version import VERSION
 
@@ -26,6 +28,14 @@ def test_it_makes_its_round_trip_to_an_endpoint(run: Run, collector: Collector) 
     assert done.returncode == 0, done.stdout
     (message,) = collector.store.messages()
     assert message["event"] == "fastbatch doctor"
+
+
+def test_its_round_trip_speaks_posthog(run: Run, collector: Collector) -> None:
+    """On the older wire, with the collector's key."""
+    done = run("doctor", "--endpoint", collector.url, "--write-key", "K", "--dialect", "posthog")
+    assert done.returncode == 0, done.stdout
+    (message,) = collector.store.messages()
+    assert (message["event"], message["distinct_id"]) == ("fastbatch doctor", "fastbatch-doctor")
 
 
 def test_a_failed_round_trip_is_status_1(run: Run, collector: Collector) -> None:
@@ -52,6 +62,18 @@ def test_secrets_of_the_environment_are_hidden(run: Run) -> None:
     assert "sEcReT" not in done.stdout
     assert "<hidden>" in done.stdout
     assert "77" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "env",
+    [{"FASTBATCH_ENDPOINT": "http://user:sEcReT@127.0.0.1:1"}, {"FASTBATCH_HEADER": '{"X-Key":"sEcReT"}'}],
+    ids=["a password in the endpoint", "a misspelt name"],
+)
+def test_what_may_be_a_secret_is_hidden_too(run: Run, env: dict[str, str]) -> None:
+    """An endpoint with a password is refused later on; a misspelt setting is ignored. Both are shown first."""
+    done = run("doctor", env=env)
+    assert "sEcReT" not in done.stdout + done.stderr
+    assert next(iter(env)) in done.stdout
 
 
 def test_a_setting_that_is_not_allowed_is_one_line(run: Run) -> None:

@@ -87,6 +87,37 @@ def test_the_dialect_and_the_compression_can_be_chosen(run: Run, collector: Coll
     assert collector.store.counts().unique == 50
 
 
+@pytest.mark.parametrize("mode", ["v0", "v1"])
+def test_posthog_gets_each_line_once_on_either_wire(
+    run: Run, account: Account, collector: Collector, tmp_path: Path, mode: str
+) -> None:
+    """Messages of all kinds and a log; a second run brings the same uuids, so nothing is there twice."""
+    lines = [
+        {"type": "track", "userId": "u", "event": "Order", "properties": {"revenue": 1.5}, "messageId": "my own"},
+        {"type": "identify", "userId": "u", "traits": {"plan": "pro"}},
+        {"type": "page", "anonymousId": "v", "name": "Home"},
+        {"type": "screen", "userId": "u", "name": "Home"},
+        {"type": "group", "userId": "u", "groupId": "g", "traits": {"size": 1}},
+        {"type": "alias", "previousId": "v", "userId": "u"},
+    ]
+    (tmp_path / "messages.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "access.log").write_bytes(log_lines(20))
+    arguments = ["--dialect", "posthog", "--capture-mode", mode, "-k", "K", "--endpoint", collector.url]
+    for duplicates in (0, 26):
+        done = run("send", *arguments, tmp_path / "messages.ndjson", tmp_path / "access.log")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert account(done.stdout)["delivered"] == 26
+        assert collector.store.counts() == Counts(26 + duplicates, 26, duplicates)
+    assert collector.store.kinds() == {
+        "capture": 1,
+        "$identify": 1,
+        "$pageview": 21,
+        "$screen": 1,
+        "$groupidentify": 1,
+        "$create_alias": 1,
+    }
+
+
 def test_a_bad_line_stops_and_what_came_before_is_delivered(
     run: Run, account: Account, collector: Collector, tmp_path: Path
 ) -> None:

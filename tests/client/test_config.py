@@ -9,7 +9,7 @@ import traceback
 
 import pytest
 
-from fastbatch import Client, Config, ConfigError
+from fastbatch import Capture, Client, Config, ConfigError, dialects
 from fastbatch.config import Settings
 from fastbatch.testing import CapturingTransport, FakeClock
 from tests.support.faulty_server import answer
@@ -43,6 +43,14 @@ BAD = {
     "verbose": [1, None, "true"],
     "sync_mode": [1, None],
     "disabled": [1, None],
+    "debug": [1, None, "true"],
+    "before_send": [5, "x"],
+    # The last of each is right, and means nothing to Segment.
+    "capture_mode": ["v2", None, 1, "v1"],
+    "historical_migration": [1, None, True],
+    "disable_geoip": [1, "no", False],
+    "super_properties": [5, "x", [1], {"a": object()}, {"a": 1}],
+    "is_server": [1, None, False],
     "transport": [5, object()],
     "clock": [5, None],
     "proxy": ["x", "ftp://h", 5],
@@ -90,6 +98,36 @@ def test_settings_that_contradict_each_other_are_refused(backend, settings, name
     """Each may be allowed alone."""
     with pytest.raises(ConfigError, match=name):
         Client("WK", **settings)
+
+
+@pytest.mark.parametrize(
+    "name", ["capture_mode", "historical_migration", "disable_geoip", "super_properties", "is_server"]
+)
+def test_a_setting_of_posthogs_says_so_with_another_dialect(backend, name):
+    """A switch that does nothing would look like one that works."""
+    value = {"capture_mode": "v1", "super_properties": {"a": 1}, "historical_migration": True}.get(name, False)
+    with pytest.raises(ConfigError, match=rf"{name}.*left out with another dialect than 'posthog'"):
+        Client("WK", dialect="rudderstack", **{name: value})
+    with pytest.raises(ConfigError, match=rf"{name}.*give it to the dialect's constructor"):
+        Client("WK", dialect=dialects.PostHog(), **{name: value})
+    Client("WK", dialect="posthog", **{name: value}).close()
+
+
+def test_posthogs_settings_come_from_the_environment(backend, monkeypatch, server):
+    """Truths, an object and a word."""
+    for name, text in {
+        "DIALECT": "posthog", "ENDPOINT": server.url(), "CAPTURE_MODE": "v1", "HISTORICAL_MIGRATION": "true",
+        "DISABLE_GEOIP": "0", "SUPER_PROPERTIES": '{"team": "a"}', "IS_SERVER": "no", "DEBUG": "false",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(f"FASTBATCH_{name}", text)
+    server._default = answer(200, b'{"results":{}}')
+    with Client.from_env("phc_x") as client:
+        client.enqueue(Capture(distinct_id="u", event="e"))
+    [request] = server.requests
+    assert (request.path, request.json["historical_migration"]) == ("/i/v1/analytics/events", True)
+    properties = request.json["batch"][0]["properties"]
+    assert properties["team"] == "a"
+    assert not {"$geoip_disable", "$is_server"} & set(properties)
 
 
 def test_an_unknown_setting_is_refused_and_the_known_ones_named():

@@ -223,14 +223,15 @@ def test_what_is_closed_before_its_retry_began_is_not_sent_any_more(scripted):
     """Whoever was told `shutdown` must not find the event at the server."""
     is_framing, may_frame = threading.Event(), threading.Event()
     client, transport = scripted(503, default=200, batch_size=1, senders=1)
-    envelope = client._engine._sender._envelope
+    envelopes = client._engine._sender._envelopes
+    again = envelopes.again
 
-    def slow_envelope() -> object:
+    def slowly_again(created_at: str, now: str) -> object:
         is_framing.set()
         assert may_frame.wait(10)
-        return envelope()
+        return again(created_at, now)
 
-    client._engine._sender._envelope = slow_envelope
+    envelopes.again = slowly_again
     client.track("u", "e", {})
     assert is_framing.wait(5)
     threads = list(client._engine._threads)

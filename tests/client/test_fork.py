@@ -13,6 +13,9 @@ from collections.abc import Callable
 
 import pytest
 
+from fastbatch.core.interface import Code
+from fastbatch.testing import CapturingTransport
+
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 QUIET = 3600.0
@@ -198,3 +201,43 @@ def test_a_child_with_lanes_works(make_client, server, fork):
     assert in_child(fork, work) == 6
     assert client.flush(5).delivered == 6
     assert events_at(server) == ["child"] * 6 + ["parent"] * 6
+
+
+def test_threads_of_a_child_that_notice_the_fork_together_share_one_engine(make_client):
+    """Each has heard from the parent's core that this is a fork; what the first then reports stays in the account."""
+    client = make_client(transport=CapturingTransport())
+    core = client._first_lane.core
+
+    def append(*_):
+        core.append = lambda *_: Code.FORKED
+        client.track("u", "of the faster thread", {}, {})
+        return Code.FORKED
+
+    core.append = append
+    client.track("u", "of the slower thread", {}, {})
+    assert client.stats().accepted == 2
+
+
+def test_many_threads_of_a_child_notice_the_fork_at_once(make_client, fork):
+    """Whatever comes first in each of them, no event goes to an engine that the client then forgets."""
+    client = make_client()
+    threads, events = 8, 50
+
+    def work():
+        start = threading.Barrier(threads)
+
+        def report(number):
+            start.wait(DEADLINE)
+            for n in range(events):
+                client.track(f"u{number}", "e", {"n": n}, {"thread": number} if number % 2 else None)
+
+        workers = [threading.Thread(target=report, args=(number,)) for number in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join(DEADLINE)
+        client.close(timeout=DEADLINE)
+        stats = client.stats()
+        return [stats.accepted, stats.delivered]
+
+    assert in_child(fork, work) == [threads * events, threads * events]

@@ -80,12 +80,12 @@ class Odd(Segment):
         self._maybe_raise("envelope")
         return super().envelope(write_key, sent_at)
 
-    def route_headers(self, route):
-        self._maybe_raise("route_headers")
-        return super().route_headers(route)
+    def attempt_headers(self, attempt):
+        self._maybe_raise("attempt_headers")
+        return super().attempt_headers(attempt)
 
 
-@pytest.mark.parametrize("method", ["envelope", "route_headers"])
+@pytest.mark.parametrize("method", ["envelope", "attempt_headers"])
 def test_a_dialect_that_raises_before_an_attempt_costs_a_retry(scripted, method):
     """The thread that sends lives on, and the batch is delivered by the next attempt."""
     dialect = Odd(method)

@@ -18,7 +18,7 @@ from fastbatch.dialects import Segment
 from fastbatch.errors import ConfigError
 from fastbatch.pipeline import lifecycle
 from fastbatch.testing import CapturingTransport, FakeClock
-from fastbatch.typing import DeliveryReport, Envelope, Request, Response, Stamp
+from fastbatch.typing import Attempt, DeliveryReport, Envelope, Request, Response, Stamp
 
 DEADLINE = 10.0
 
@@ -33,7 +33,7 @@ class PausingDialect(Segment):
     def __init__(self, at: int, pause: Callable[[], object]) -> None:
         self._at, self._pause, self._asked = at, pause, 0
 
-    def route_headers(self, route: int) -> Mapping[str, str]:
+    def attempt_headers(self, attempt: Attempt) -> Mapping[str, str]:
         self._asked += 1
         if self._asked == self._at:
             self._pause()

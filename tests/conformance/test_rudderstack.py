@@ -10,7 +10,7 @@ import pytest
 from fastbatch.dialects import RudderStack
 from fastbatch.dialects.rudderstack import CLUSTER_INFO_TRIES, MOST_NODES, node_hash
 from fastbatch.errors import TransportError
-from fastbatch.typing import Constants, Response
+from fastbatch.typing import Attempt, Constants, Response
 from fastbatch.version import VERSION
 
 LIBRARY = {"name": "fastbatch", "version": VERSION}
@@ -26,6 +26,11 @@ SHAPES = [
     ("identify", {"userId": "u1", "traits": {"plan": "x"}}, False),
     ("alias", {"previousId": "old", "userId": "u1"}, False),
 ]
+
+
+def attempt(route: int) -> Attempt:
+    """Return a first attempt of a group."""
+    return Attempt(1, "01a1fd95-9b9b-431e-bc15-a940cc2e804b", SENT_AT, SENT_AT, route)
 
 
 @pytest.mark.parametrize(("kind", "fields", "has_anonymous_id"), SHAPES, ids=[shape[0] for shape in SHAPES])
@@ -151,17 +156,25 @@ def test_route_reads_the_ids_of_the_encoded_message():
     assert dialect.route(b"damaged") == 0
 
 
-def test_route_headers_name_the_node_and_the_count():
+def test_the_headers_of_an_attempt_name_the_node_and_the_count():
     """They are sent from the first request on, when the count is one."""
     dialect = RudderStack()
-    assert dialect.route_headers(0) == {"RS-targetNode": "0", "RS-nodeCount": "1", "RS-userAgent": "serverSDK"}
+    assert dialect.attempt_headers(attempt(0)) == {
+        "RS-targetNode": "0",
+        "RS-nodeCount": "1",
+        "RS-userAgent": "serverSDK",
+    }
     dialect.routes = 3
-    assert dialect.route_headers(2) == {"RS-targetNode": "2", "RS-nodeCount": "3", "RS-userAgent": "serverSDK"}
+    assert dialect.attempt_headers(attempt(2)) == {
+        "RS-targetNode": "2",
+        "RS-nodeCount": "3",
+        "RS-userAgent": "serverSDK",
+    }
 
 
 def test_route_of_a_count_that_has_shrunk_is_still_a_node():
     """Another thread may change the count between the grouping and the headers."""
-    assert RudderStack().route_headers(2)["RS-targetNode"] == "0"
+    assert RudderStack().attempt_headers(attempt(2))["RS-targetNode"] == "0"
 
 
 class Asked:
@@ -223,7 +236,7 @@ def test_without_proxy_support_nodes_are_never_mentioned():
     """The option does what its document says (R2): no headers, no questions; a 451 is retried."""
     dialect, ask = RudderStack(no_proxy_support=True), Asked()
     dialect.reroute(ask, "http://plane")
-    assert (ask.requests, dialect.routes, dialect.route_headers(0)) == ([], 1, {})
+    assert (ask.requests, dialect.routes, dialect.attempt_headers(attempt(0))) == ([], 1, {})
     assert dialect.verdict(Response(451, {}, b"")).outcome == "retry"
     assert RudderStack().verdict(Response(451, {}, b"")).outcome == "reroute"
 

@@ -18,6 +18,10 @@ TEMPLATES = [
     (b'{"messageId":"', Stamp.MESSAGE_ID, b'","timestamp":"', Stamp.TIMESTAMP_MS, b'",', Stamp.FIELDS, b',"c":1}'),
     (b'{"anonymousId":"', Stamp.ANONYMOUS_ID, b'","at":"', Stamp.TIMESTAMP_US, b'",', Stamp.FIELDS, b"}"),
     (b'{"userId":', Stamp.VALUE, b',"event":', Stamp.VALUE, b',"properties":', Stamp.VALUE, b"}"),
+    (
+        *(b'{"uuid":', Stamp.VALUE, b',"distinct_id":', Stamp.VALUE, b',"event":', Stamp.VALUE, b',"timestamp":"'),
+        *(Stamp.TIMESTAMP_US, b'","properties":{"$lib":"fastbatch"', Stamp.MEMBERS, b"}"),
+    ),
 ]
 ENVELOPES = [
     Envelope(b'{"batch":[', b'],"sentAt":"now"}'),
@@ -32,13 +36,19 @@ arrays = st.builds(
     st.sampled_from([b"e", b"", rb"\",\""]),
     st.integers(0, 300),
 )
+members = st.builds(
+    lambda array, given: b'["id",' + array[1 : array.rindex(b",") + 1] + given + b"]",
+    arrays,
+    st.just(b"{}") | st.integers(0, 300).map(lambda size: b'{"p":"%b"}' % (b"z" * size)),
+)
 odd = st.sampled_from([b"{}", b"[]", b"", b"x", b'["u"]', b'[1,"e",{}]', b'["u","e",1]', b'{"a":1}'])
 now = st.integers(-1, 2**63 - 1) | st.just(1_700_000_000 * 10**9)
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(0, 1), objects, now),
         st.tuples(st.just("append"), st.just(2), arrays, now),
-        st.tuples(st.just("append"), st.integers(0, 2), odd, now),
+        st.tuples(st.just("append"), st.just(3), members, now),
+        st.tuples(st.just("append"), st.integers(0, 3), odd, now),
         st.tuples(st.just("take"), st.integers(1, MOST), st.integers(60, BODY), st.integers(0, 1)),
         st.tuples(st.just("take unframed"), st.integers(1, MOST)),
         st.tuples(st.just("frame"), st.integers(0, 5), st.integers(0, BODY), st.integers(0, 1)),

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from fastbatch.errors import TransportError
-from fastbatch.transports.http import RESPONSE_LIMIT_BYTES, HttpTransport
+from fastbatch.transports.http import HttpTransport
 from fastbatch.typing import Request
 from tests.support.faulty_server import (
     CONTINUE,
@@ -121,6 +121,7 @@ def test_a_transport_error_holds_neither_key_nor_payload_and_the_next_request_go
     assert error.__suppress_context__ or error.__context__ is None
 
 
+RESPONSE_LIMIT_BYTES = Request("POST", "http://h/", {}, b"").max_response_bytes
 OK_BODY = b'{"success":true}'
 RESPONSES = {
     # name: (exchange, status, body, requests that go over one connection)
@@ -171,6 +172,14 @@ def test_a_status_and_headers_are_a_response_whatever_becomes_of_its_body(transp
         assert time.monotonic() - begin < LATE
     assert (response.status, response.body) == (status, body)
     assert all(name == name.lower() for name in response.headers)
+
+
+@pytest.mark.parametrize("length", [1_000, 100_000, 100_001])
+def test_a_request_says_how_much_of_the_answer_is_of_use(transport, length):
+    """A dialect whose server answers for each event wants the whole answer."""
+    with FaultyServer([answer(200, b"r" * 100_001)]) as server:
+        response = transport.send(request_to(server)._replace(max_response_bytes=length), 5.0)
+    assert response.body == b"r" * length
 
 
 @pytest.mark.parametrize("case", RESPONSES)

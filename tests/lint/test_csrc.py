@@ -163,8 +163,8 @@ MUTATIONS = {
     "a release whose label is gone": ("fb_ring.c", "/* R_FREE, R_SPENT: we are done", "/* We are done"),
     "a relaxed operation without its reason": ("fb_ring.c", "/* Relaxed: only compared;", "/* Only compared;"),
     "a relaxed operation without its comment": (
-        "fb_core.c",
-        "/* Relaxed: as in charges(). */\n    atomic_fetch_sub",
+        "fb_budget.c",
+        "/* Relaxed: a number, as in fb_budget_charge(). */\n    atomic_fetch_sub",
         "atomic_fetch_sub",
     ),
     "a weaker order under a strong label": (
@@ -172,7 +172,7 @@ MUTATIONS = {
         "atomic_store_explicit(&record->word, FB_COMMITTED | message_length, memory_order_release)",
         "atomic_store_explicit(&record->word, FB_COMMITTED | message_length, memory_order_relaxed)",
     ),
-    "a label that lost its row": ("fb_core.c", "   R/A_REFUND released_bytes ", "   released_bytes "),
+    "a label that lost its row": ("fb_budget.h", "   R/A_REFUND released_bytes ", "   released_bytes "),
     "an implicit order": (
         "fb_core.c",
         "atomic_exchange_explicit(&core->waiting, true, memory_order_seq_cst)",

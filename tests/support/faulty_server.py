@@ -189,10 +189,6 @@ class FaultyServer(LoopbackServer):
         self.wait_until(lambda: len(self._requests) >= count, timeout, f"{count} requests")
         return self.requests
 
-    def wait_for_connections(self, count: int, timeout: float = DEADLINE) -> None:
-        """Wait until ``count`` connections were accepted; AssertionError after ``timeout`` seconds."""
-        self.wait_until(lambda: self.connections >= count, timeout, f"{count} connections")
-
     def wait_until_all_closed(self, timeout: float = DEADLINE) -> None:
         """Wait until no connection is open."""
         self.wait_until(lambda: not self._open, timeout, "all connections closed")

@@ -47,7 +47,7 @@ class RecordingProxy(LoopbackServer):
             connection.wait_readable()
             method, target, headers, raw = read_head(connection)
             with self.changed:
-                self._requests.append(Recorded(method, target, headers, b"", connection.number, raw))
+                self._requests.append(Recorded(method, target, headers, b"", connection.number))
                 self.changed.notify_all()
             refusal = self._refusal(headers)
             if refusal is not None:

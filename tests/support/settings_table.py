@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from fastbatch import config, dialects
 from fastbatch.config import Config
+from fastbatch.rules import RULES
 from fastbatch.typing import Limits
 
-DIALECTS = {"Segment": dialects.Segment(), "RudderStack": dialects.RudderStack()}
+DIALECTS = {"Segment": dialects.Segment(), "RudderStack": dialects.RudderStack(), "PostHog": dialects.PostHog()}
 
 
 class Facts(NamedTuple):
@@ -51,7 +52,7 @@ def _number(value: float) -> str:
 
 
 def _allowed(name: str) -> str:
-    _, allowed = config._RULES[name]
+    _, allowed = RULES[name]
     return allowed.replace("'", "`") if "one of" in allowed else allowed
 
 

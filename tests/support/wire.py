@@ -23,8 +23,6 @@ class Recorded:
     raw_body: bytes
     connection: int
     """Which connection it came on, from 0."""
-    raw_head: bytes
-    """Request line and headers, byte for byte."""
 
     @property
     def body(self) -> bytes:
@@ -70,7 +68,7 @@ def read_head(connection: Connection) -> tuple[str, str, dict[str, str], bytes]:
 
 def read_request(connection: Connection) -> Recorded:
     """Read one whole request."""
-    method, target, headers, raw = read_head(connection)
+    method, target, headers, _ = read_head(connection)
     assert "chunked" not in headers.get("transfer-encoding", ""), "requests have a Content-Length here"
     body = connection.read(int(headers.get("content-length", "0")))
-    return Recorded(method, target, headers, body, connection.number, raw)
+    return Recorded(method, target, headers, body, connection.number)

@@ -6,10 +6,12 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, ClassVar
+from uuid import UUID, uuid4
 
 from fastbatch import (
     BACKEND,
     Alias,
+    Capture,
     Client,
     ClosedError,
     Config,
@@ -21,6 +23,7 @@ from fastbatch import (
     FieldError,
     FlushResult,
     Group,
+    GroupIdentify,
     Identify,
     Integrations,
     MessageTooLargeError,
@@ -37,7 +40,7 @@ from fastbatch import (
     __version__,
 )
 from fastbatch.config import Settings
-from fastbatch.dialects import RudderStack, Segment
+from fastbatch.dialects import PostHog, RudderStack, Segment
 from fastbatch.testing import CapturingTransport, FakeClock, assert_conserved
 from fastbatch.typing import Callback, Dialect, Envelope, Message, Request, Response, Transport, Verdict
 
@@ -111,6 +114,49 @@ def messages() -> list[Message]:
         Alias(previous_id="a", user_id="u"),
         Screening(),
     ]
+
+
+def messages_of_posthog() -> list[Message]:
+    now = datetime.now(timezone.utc)
+    return [
+        Capture(
+            distinct_id="u", event="E", groups={"company": "acme"}, uuid=uuid4(), set={"plan": "pro"}, timestamp=now
+        ),
+        Capture(
+            distinct_id=UUID(int=7),
+            event="E",
+            properties=Properties().set_revenue(39.95),
+            set_once={"a": 1},
+            disable_geoip=False,
+        ),
+        GroupIdentify(type="company", key="acme", properties={"size": 3}, uuid=str(UUID(int=7))),
+    ]
+
+
+def without_email(event: dict[str, Any]) -> dict[str, Any] | None:
+    event["properties"].pop("email", None)
+    return event
+
+
+def run_posthog() -> None:
+    transport = CapturingTransport()
+    mine: Dialect = PostHog(historical_migration=True, disable_geoip=False, super_properties={"team": "a"})
+    with Client("phc_x", dialect=mine, transport=transport) as client:
+        assert all(client.enqueue(message) for message in messages_of_posthog())
+    with Client(
+        "phc_x",
+        dialect="posthog",
+        capture_mode="v1",
+        historical_migration=True,
+        disable_geoip=None,
+        super_properties={"team": "a"},
+        is_server=False,
+        before_send=without_email,
+        debug=False,
+        transport=transport,
+    ) as client:
+        assert all(client.enqueue(message) for message in messages_of_posthog())
+    assert len(transport.messages) == 2 * len(messages_of_posthog())
 
 
 def run(client: Client) -> Stats:
@@ -212,6 +258,7 @@ def main() -> None:
     assert [text.split()[0] for text in errors(client)] == ["event", "Track", "True", "batch_size"]
     assert_conserved(client)
     run(client)
+    run_posthog()
     assert Config(batch_size=7).batch_size == 7
     print(BACKEND, __version__, len(events))
 

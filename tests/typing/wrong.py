@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastbatch import Client, Config, Properties, Track
+from fastbatch import Capture, Client, Config, GroupIdentify, Properties, Track
 
 Client("WK", batchsize=100)  # call-arg
 Client("WK", batch_size="100")  # arg-type
@@ -25,6 +25,9 @@ client.track(["user-1"], "Event")  # arg-type
 client.identify("user-1", "traits")  # arg-type
 client.enqueue({"event": "Event"})  # arg-type
 client.enqueue(Track(userId="user-1"))  # call-arg
+client.enqueue(Capture("user-1", "Event"))  # call-arg
+client.enqueue(Capture(distinct_id="user-1", event="Event", uuid=7))  # arg-type
+client.enqueue(GroupIdentify(group_type="company", key="acme"))  # call-arg
 client.flush("5")  # arg-type
 client.flush().delivered = 3  # misc
 client.stats().accepted = 3  # misc

@@ -166,6 +166,7 @@ def test_a_chunked_body_is_read(collector: Collector) -> None:
         (b"POST /v1/batch HTTP/1.1\r\nAuthorization: Basic V0s6\r\nContent-Length: ten\r\n\r\n", 400),
         (b"POST /v1/batch HTTP/1.1\r\nAuthorization: Basic V0s6\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST /v1/batch HTTP/1.1\r\nAuthorization: Basic V0s6\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 400),
+        (b"POST /v1/batch HTTP/1.1\r\nAuthorization: Basic V0s6\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n", 400),
         (
             b"POST /v1/batch HTTP/1.1\r\nAuthorization: Basic V0s6\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFF\r\n",
             413,

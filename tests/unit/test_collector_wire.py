@@ -10,7 +10,8 @@ import zlib
 
 import pytest
 
-from fastbatch.collector.wire import WireError, basic_user, inflate, read_batch, read_single
+from fastbatch.collector.bodies import WireError, inflate
+from fastbatch.collector.wire import basic_user, read_batch, read_single
 
 
 def test_a_message_is_kept_as_it_was_written() -> None:

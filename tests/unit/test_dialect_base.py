@@ -6,7 +6,9 @@ import pytest
 
 from fastbatch.dialects import BaseDialect, RudderStack, Segment, resolve
 from fastbatch.errors import ConfigError
-from fastbatch.typing import Constants, Dialect, Envelope, Limits, Response, Stamp
+from fastbatch.typing import Attempt, Constants, Dialect, Envelope, Limits, Response, Stamp
+
+ATTEMPT = Attempt(1, "01a1fd95-9b9b-431e-bc15-a940cc2e804b", "2026-11-21T10:09:52.945Z", "2026-11-21T10:09:53.945Z", 0)
 
 
 class Acme(BaseDialect):
@@ -37,7 +39,7 @@ def test_a_dialect_of_ones_own_is_one_small_class():
         b',"source":{"sdk":"fastbatch"}}',
     )
     assert acme.url("https://in.acme.example/track") == "https://in.acme.example/track/bulk"
-    assert (acme.routes, acme.route(b"{}"), acme.route_headers(0)) == (1, 0, {})
+    assert (acme.routes, acme.route(b"{}"), acme.attempt_headers(ATTEMPT)) == (1, 0, {})
     assert acme.verdict(Response(503, {"retry-after": "4"}, b"")).retry_after == 4.0
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fastbatch.errors import FastbatchError, FieldError
-from fastbatch.messages import Alias, Group, Identify, Page, Properties, Screen, Track
+from fastbatch.messages import Alias, Capture, Group, GroupIdentify, Identify, Page, Properties, Screen, Track
 
 SMALLEST = {
     Track: {"user_id": "u", "event": "e"},
@@ -23,6 +23,10 @@ SMALLEST = {
     Screen: {"user_id": "u"},
     Group: {"user_id": "u", "group_id": "g"},
     Alias: {"user_id": "u", "previous_id": "p"},
+}
+SMALLEST_OF_POSTHOG = {
+    Capture: {"distinct_id": "u", "event": "e"},
+    GroupIdentify: {"type": "company", "key": "acme"},
 }
 COMMON = {"context": {"a": 1}, "integrations": {"All": True}, "timestamp": "2026-01-02T03:04:05Z", "message_id": "m"}
 COMMON_ON_THE_WIRE = {
@@ -223,3 +227,99 @@ def test_messages_take_keywords_only_and_have_no_further_attributes() -> None:
 def test_the_longest_message_id_is_taken() -> None:
     """The limit is inclusive."""
     assert Identify(user_id="u", message_id="m" * 256, timestamp=datetime.now()).fields()["messageId"] == "m" * 256
+
+
+ID = "01a1fd95-9b9b-731e-bc15-a940cc2e804b"
+GIVEN_TO_POSTHOG = {"timestamp": "2026-01-02T03:04:05Z", "uuid": UUID(ID), "disable_geoip": False}
+GIVEN_ON_THE_WIRE = {"timestamp": "2026-01-02T03:04:05.000000Z", "messageId": ID, "disableGeoip": False}
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            Capture(
+                distinct_id="u",
+                event="e",
+                properties={"p": 1},
+                groups={"company": "acme"},
+                set={"a": 1},
+                set_once={"b": 2},
+                **GIVEN_TO_POSTHOG,
+            ),
+            {
+                "event": "e",
+                "userId": "u",
+                "properties": {"p": 1},
+                "groups": {"company": "acme"},
+                "set": {"a": 1},
+                "setOnce": {"b": 2},
+            },
+        ),
+        (
+            GroupIdentify(type="company", key="acme", properties={"p": 1}, distinct_id="u", **GIVEN_TO_POSTHOG),
+            {"groupType": "company", "groupId": "acme", "userId": "u", "traits": {"p": 1}},
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_posthogs_messages_have_segments_names_where_there_is_one(message: Any, expected: dict[str, Any]) -> None:
+    """A dialect then finds a user, an id and a time in one place, whatever the message."""
+    assert message.fields() == {**expected, **GIVEN_ON_THE_WIRE}
+
+
+@pytest.mark.parametrize("kind", SMALLEST_OF_POSTHOG)
+def test_posthogs_messages_hold_only_what_was_given(kind: Any) -> None:
+    """What is left out is the dialect's to decide."""
+    fields = kind(**SMALLEST_OF_POSTHOG[kind]).fields()
+    assert len(fields) == 2
+    assert None not in fields.values()
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "text"),
+    [
+        (Capture(), "event", "Capture.event: invalid field value: None; must be non-empty text"),
+        (Capture(event="e"), "distinct_id", "Capture.distinct_id: invalid field value: None; must be non-empty text"),
+        (Capture(event="e", distinct_id=""), "distinct_id", "Capture.distinct_id: invalid field value: ''"),
+        (GroupIdentify(), "type", "GroupIdentify.type: invalid field value: None; must be non-empty text"),
+        (GroupIdentify(type="t"), "key", "GroupIdentify.key: invalid field value: None; must be non-empty text"),
+        (GroupIdentify(type="t", key=True), "key", "GroupIdentify.key: invalid field value: True"),
+        (
+            Capture(event="e", distinct_id="u", uuid="7"),
+            "uuid",
+            "Capture.uuid: invalid field value: '7'; must be a UUID",
+        ),
+        (Capture(event="e", distinct_id="u", uuid=7), "uuid", "Capture.uuid: invalid field value: 7; must be a UUID"),
+        (
+            Capture(event="e", distinct_id="u", set="x"),
+            "set",
+            "Capture.set: invalid field value: 'x'; must be a mapping",
+        ),
+        (Capture(event="e", distinct_id="u", set_once=[1]), "set_once", "Capture.set_once: invalid field value: [1]"),
+        (Capture(event="e", distinct_id="u", groups="g"), "groups", "Capture.groups: invalid field value: 'g'"),
+        (Capture(event="e", distinct_id="u", timestamp="now"), "timestamp", "Capture.timestamp: invalid field value"),
+        (
+            Capture(event="e", distinct_id="u", disable_geoip=1),
+            "disable_geoip",
+            "Capture.disable_geoip: invalid field value: 1; must be True, False or None",
+        ),
+    ],
+)
+def test_what_posthogs_messages_refuse(message: Any, name: str, text: str) -> None:
+    """Each complaint names the message, the field, the value and what is allowed."""
+    with pytest.raises(FieldError) as caught:
+        message.fields()
+    assert str(caught.value).startswith(text)
+    assert (caught.value.kind, caught.value.field) == (type(message).__name__, name)
+
+
+@pytest.mark.parametrize("text", [ID.upper(), ID.replace("-", ""), "{" + ID + "}", f"urn:uuid:{ID}"])
+def test_a_uuid_is_written_in_its_canonical_form(text: str) -> None:
+    """PostHog's server answers under that form, whatever it was sent."""
+    assert Capture(distinct_id="u", event="e", uuid=text).fields()["messageId"] == ID
+
+
+def test_posthogs_words_for_their_kinds() -> None:
+    """Dialects tell messages apart by them."""
+    assert (Capture.kind, GroupIdentify.kind) == ("capture", "group_identify")

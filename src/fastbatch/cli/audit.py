@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fastbatch.cli.posthog_form import message_form
 from fastbatch.cli.workload import VISITOR, events
 from fastbatch.collector import Store
 
@@ -49,8 +50,9 @@ def audit(store: Store, seed: int, numbers: Sequence[int]) -> Audit:
     found = Audit(duplicates=store.counts().duplicates)
     digests = [array("q", bytes(8 * number)) for number in numbers]
     times = [bytearray(number) for number in numbers]
-    for message in store.messages():
+    for stored in store.messages():
         found.rows += 1
+        message = message_form(stored)
         place = _place(message, numbers)
         if place is None:
             found.unexpected += 1

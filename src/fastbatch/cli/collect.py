@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from typing import Any
 
 import click
 from rich.console import Console
@@ -21,23 +22,27 @@ __all__ = ["collect"]
 @click.option("--db", "path", type=click.Path(dir_okay=False), help="SQLite file; left out, all is kept in memory.")
 @click.option("--write-key", "-k", metavar="KEY", help="Let in this key alone; left out, any key.")
 @click.option("--max-body-bytes", type=click.IntRange(1), default=DEFAULT_MAX_BODY_BYTES, show_default=True)
-def collect(host: str, port: int, path: str | None, write_key: str | None, max_body_bytes: int) -> None:
+@click.option("--flags", metavar="FILE", help="Feature flags to evaluate, as PostHog's /flags/definitions has them.")
+@click.option("--personal-api-key", metavar="KEY", help="Hand the flags out for this key alone; left out, for any.")
+def collect(host: str, port: int, path: str | None, flags: str | None, **options: Any) -> None:
     """
-    Run a local Segment- and RudderStack-compatible endpoint until Ctrl-C or SIGTERM.
+    Run a local Segment-, RudderStack- and PostHog-compatible endpoint until Ctrl-C or SIGTERM.
 
     Its URL is the first line of the output. A request is answered when its messages are in the database, and the totals
-    are printed at the end.
+    are printed at the end. The file of flags is read again when it has changed.
     """
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     try:
-        collector = Collector(path or ":memory:", host, port, write_key=write_key, max_body_bytes=max_body_bytes)
+        collector = Collector(path or ":memory:", host, port, flags=flags, **options)
     except OSError as error:
         raise click.ClickException(f"cannot listen on {host} port {port}: {error.strerror or error}") from error
     with collector:
         click.echo(collector.url)
         click.echo(f"into {path or 'memory (--db FILE keeps it)'}; Ctrl-C ends", err=True)
+        if flags is not None:
+            click.echo(f"{len(collector.flags.current().flags)} flags from {flags}", err=True)
         # Not wait() without a timeout: on some systems no signal would wake it.
         while not stopped.wait(timeout=3600):
             pass

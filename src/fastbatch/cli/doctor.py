@@ -17,7 +17,7 @@ from fastbatch import BACKEND, Client
 from fastbatch.cli.account import Row, is_all_delivered, print_rows
 from fastbatch.cli.options import endpoint_option, settings_from, write_key_option
 from fastbatch.collector import Collector
-from fastbatch.config import ENVIRONMENT_PREFIX
+from fastbatch.config import ENVIRONMENT_PREFIX, Config
 from fastbatch.core import NATIVE_PROBLEM
 from fastbatch.errors import FastbatchError
 from fastbatch.pipeline.compress import compressor
@@ -27,12 +27,13 @@ from fastbatch.version import VERSION
 __all__ = ["doctor"]
 
 _PACKAGES = ("urllib3", "cffi", "orjson", "isal", "zstandard", "click", "rich")
-_SECRETS = frozenset({"WRITE_KEY", "PERSONAL_API_KEY", "HEADERS", "PROXY"})
+_SHOWN = frozenset({*Config.names(), "backend"}) - {"headers", "proxy"}
+"""Variables whose values may be seen; a name that is none of ours may be the misspelt one of a password."""
 
 
 @click.command()
 @endpoint_option
-@click.option("--dialect", metavar="NAME", help="segment (the default) or rudderstack.")
+@click.option("--dialect", metavar="NAME", help="segment (the default), rudderstack or posthog.")
 @write_key_option("doctor")
 def doctor(endpoint: str | None, dialect: str | None, write_key: str) -> None:
     """
@@ -84,9 +85,14 @@ def _library_for(compression: str) -> str:
 
 
 def _environment() -> list[Row]:
-    names = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX))
-    secret = tuple(ENVIRONMENT_PREFIX + name for name in _SECRETS)
-    return [(name, "<hidden>" if name in secret else os.environ[name]) for name in names]
+    variables = sorted(name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX))
+    return [(variable, _shown(variable, os.environ[variable])) for variable in variables]
+
+
+def _shown(variable: str, text: str) -> str:
+    # An endpoint with a password is refused, but only when the client is made.
+    is_open = variable.removeprefix(ENVIRONMENT_PREFIX).lower() in _SHOWN and "@" not in text
+    return text if is_open else "<hidden>"
 
 
 def _round_trip(write_key: str, **options: Any) -> tuple[bool, list[Row]]:

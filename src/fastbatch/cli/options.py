@@ -25,7 +25,14 @@ _TUNING = (
     click.option("--interval", type=click.FloatRange(0, min_open=True), help="Seconds that a message waits, at most."),
 )
 
-endpoint_option = click.option("--endpoint", metavar="URL", help="Base URL of the server, without /v1/batch.")
+_WIRE = (
+    click.option("--dialect", metavar="NAME", help="segment (the default), rudderstack or posthog."),
+    click.option("--capture-mode", type=click.Choice(["v0", "v1"]), help="PostHog's wire; v0 is the default."),
+)
+
+endpoint_option = click.option(
+    "--endpoint", metavar="URL", help="Base URL of the server, without /v1/batch or /batch/."
+)
 
 
 def write_key_option(default: str | None = None) -> Callable[[Command], Command]:
@@ -39,8 +46,7 @@ def write_key_option(default: str | None = None) -> Callable[[Command], Command]
 
 def client_options(command: Command) -> Command:
     """Add the options for a client's settings."""
-    dialect = click.option("--dialect", metavar="NAME", help="segment (the default) or rudderstack.")
-    return functools.reduce(lambda decorated, option: option(decorated), (*_TUNING[::-1], dialect), command)
+    return functools.reduce(lambda decorated, option: option(decorated), (*_TUNING[::-1], *_WIRE[::-1]), command)
 
 
 def settings_from(given: dict[str, Any], **defaults: Any) -> dict[str, Any]:

@@ -6,12 +6,15 @@ import os
 import threading
 from types import TracebackType
 
-from fastbatch.collector.server import Rules, Server
+from fastbatch.collector.flag_file import FlagFile
+from fastbatch.collector.request import Rules, Service
+from fastbatch.collector.server import Server
 from fastbatch.collector.store import Store
 
 __all__ = ["DEFAULT_MAX_BODY_BYTES", "Collector"]
 
-DEFAULT_MAX_BODY_BYTES = 5 * 1024 * 1024
+DEFAULT_MAX_BODY_BYTES = 20 * 1024 * 1024
+"""What PostHog's server takes, which is the most of them all."""
 
 
 class Collector:
@@ -24,13 +27,16 @@ class Collector:
         port: 0 takes any port that is free.
         write_key: The only one that is let in; None lets any in that is not empty.
         max_body_bytes: Length of a body, at most, both as sent and inflated.
+        flags: A file of feature flags, in the form of PostHog's ``/flags/definitions``; read again when it changes.
+        personal_api_key: The only one that flags are handed out for; None hands them out for any.
 
     Raises:
+        FlagFileError: When the file of flags cannot be used.
         StoreError: When the database cannot be had.
         OSError: When the address cannot be had.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 the options of `fastbatch collect`
         self,
         path: str | os.PathLike[str] = ":memory:",
         host: str = "127.0.0.1",
@@ -38,10 +44,14 @@ class Collector:
         *,
         write_key: str | None = None,
         max_body_bytes: int = DEFAULT_MAX_BODY_BYTES,
+        flags: str | os.PathLike[str] | None = None,
+        personal_api_key: str | None = None,
     ) -> None:
+        self.flags = FlagFile(flags)
         self.store = Store(path)
         try:
-            self._server = Server(host, port, self.store, Rules(write_key, max_body_bytes))
+            rules = Rules(write_key, max_body_bytes, personal_api_key)
+            self._server = Server(host, port, Service(self.store, rules, self.flags))
         except BaseException:
             self.store.close()
             raise

@@ -1,28 +1,30 @@
 """
 HTTP/1.1 for the collector: a thread a connection, kept alive.
 
-`ROUTES` says what is answered where. Adding a vendor adds rows to it.
+`fastbatch.collector.routes` says what is answered where.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import hmac
 import http.server
 import json
 import logging
+import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
+from urllib.parse import parse_qsl
 
-from fastbatch.collector.store import Store, StoreError
-from fastbatch.collector.wire import KINDS, Received, WireError, basic_user, inflate, read_batch, read_single
+from fastbatch.collector import routes, segment_paths
+from fastbatch.collector.bodies import WireError
+from fastbatch.collector.request import Answer, Request, Route, Service
+from fastbatch.collector.store import StoreError
 
-__all__ = ["ROUTES", "Rules", "Server"]
+__all__ = ["Server"]
 
 logger = logging.getLogger("fastbatch.collector")
 
@@ -30,22 +32,6 @@ IDLE_TIMEOUT = 300.0
 """Seconds that a connection may be idle, or a body may stand still."""
 _DRAINED_BYTES = 64 * 1024 * 1024
 """Of a body that is refused for its length, so much is read, so that the client gets to see the answer."""
-
-
-class Rules(NamedTuple):
-    """What the server asks of requests."""
-
-    write_key: str | None
-    """None takes any key that is not empty."""
-    max_body_bytes: int
-    """Of a body, both as sent and without its content encoding."""
-
-
-class Answer(NamedTuple):
-    """One response."""
-
-    status: int
-    body: Mapping[str, Any]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -60,31 +46,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self) -> None:
         """Answer one request, whatever its method."""
         self.is_body_read = False
+        path, _, query = self.path.partition("?")
+        refuse: Callable[[WireError], Answer] = segment_paths.refuse
         try:
-            answer = self._route()(self)
+            route, values = self._route(path)
+            refuse = route.refuse
+            named = dict(parse_qsl(query, keep_blank_values=True))
+            answer = route.answer(Request(self.headers, named, values, self.server.service, self.read_body))
         except WireError as error:
-            answer = Answer(error.status, {"success": False, "error": str(error)})
+            answer = refuse(error)
         except StoreError as error:
             logger.warning("a request was not stored: %s", error)
-            answer = Answer(503, {"success": False, "error": str(error)})
+            answer = refuse(WireError(503, str(error)))
         self._drain()
         self._reply(answer)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = do_HEAD = do_OPTIONS = answer  # noqa: N815  # http.server's names
 
-    def write_key(self) -> str:
-        """Return the request's write key; one that is missing or not the server's is answered with 401."""
-        key = basic_user(self.headers["Authorization"])
-        if not key:
-            raise WireError(401, "a write key is needed: Authorization: Basic base64(write_key + ':')")
-        wanted = self.server.rules.write_key
-        if wanted is not None and not hmac.compare_digest(key.encode(), wanted.encode()):
-            raise WireError(401, "this is not the write key of this collector")
-        return key
-
     def read_body(self) -> bytes:
-        """Return the request's body without its content encoding."""
-        limit = self.server.rules.max_body_bytes
+        """Return the request's body as it was sent."""
+        limit = self.server.service.rules.max_body_bytes
         if "chunked" in (self.headers["Transfer-Encoding"] or "").lower():
             body = self._read_chunks(limit)
         else:
@@ -93,22 +74,22 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 raise WireError(413, f"the body is longer than {limit} bytes")
             body = self._read_exactly(length)
         self.is_body_read = True
-        return inflate(body, self.headers["Content-Encoding"] or "identity", limit)
+        return body
 
-    def _route(self) -> Callable[[Handler], Answer]:
-        path = self.path.partition("?")[0].rstrip("/")
-        methods = ROUTES.get(path)
-        if methods is None:
-            raise WireError(404, f"nothing is at {path or '/'}")
+    def _route(self, path: str) -> tuple[Route, dict[str, str]]:
+        found = routes.find(path)
+        if found is None:
+            raise WireError(404, f"nothing is at {path.rstrip('/') or '/'}")
+        methods, values = found
         if self.command not in methods:
-            raise WireError(405, f"{path} takes {' and '.join(methods)}")
-        return methods[self.command]
+            raise WireError(405, f"{path.rstrip('/')} takes {' and '.join(methods)}")
+        return methods[self.command], values
 
     def _length(self) -> int:
         text = self.headers["Content-Length"]
         if text is None:
             return 0
-        if not (text.isascii() and text.isdigit()):
+        if not (text.isascii() and text.isdigit() and len(text) < 20):
             self.close_connection = True  # where the next request starts is anyone's guess
             self.is_body_read = True
             raise WireError(400, "Content-Length must be a number")
@@ -137,10 +118,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return b"".join(parts)
 
     def _chunk_size(self) -> int:
-        try:
-            return int(self.rfile.readline(1024).partition(b";")[0].strip(), 16)
-        except ValueError:
-            raise WireError(400, "the length of a chunk must be a hexadecimal number") from None
+        digits = self.rfile.readline(1024).partition(b";")[0].strip()
+        # int() alone would take a sign: a length below zero would read until the other side hangs up.
+        if not re.fullmatch(rb"[0-9A-Fa-f]+", digits):
+            raise WireError(400, "the length of a chunk must be a hexadecimal number")
+        return int(digits, 16)
 
     def _drain(self) -> None:
         """Read a body that nobody asked for: it stands in the way of the next request."""
@@ -154,47 +136,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
             left -= len(self._read_exactly(min(left, 1024 * 1024)))
 
     def _reply(self, answer: Answer) -> None:
-        body = json.dumps(answer.body, separators=(",", ":")).encode()
-        head = [
-            f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}",
-            "Content-Type: application/json",
-            f"Content-Length: {len(body)}",
-        ]
-        if answer.status == 401:
-            head.append('WWW-Authenticate: Basic realm="write key"')
+        body = answer.body
+        if not isinstance(body, bytes):
+            body = json.dumps(body, separators=(",", ":")).encode()
+        head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+        if answer.status != HTTPStatus.NOT_MODIFIED:
+            head += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
+        head += [f"{name}: {value}" for name, value in answer.headers]
         if self.close_connection:
             head.append("Connection: close")
         # One write: two packets would meet the client's delayed acknowledgement.
         self.wfile.write("\r\n".join([*head, "", ""]).encode("latin-1") + (b"" if self.command == "HEAD" else body))
-        logger.debug("%s %s %d", self.command, self.path, answer.status)
+        logger.debug("%s %s %d", self.command, self.path.partition("?")[0], answer.status)  # a query may have a key
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # http.server's name
         logger.debug(format, *args)
-
-
-def _store(handler: Handler, read: Callable[[bytes], list[Received]]) -> Answer:
-    key = handler.write_key()
-    handler.server.store.add(read(handler.read_body()), key)
-    return Answer(200, {"success": True})
-
-
-def _is_healthy(_handler: Handler) -> Answer:
-    return Answer(200, {"status": "ok"})
-
-
-def _cluster_info(_handler: Handler) -> Answer:
-    return Answer(200, {"nodeCount": 1})
-
-
-ROUTES: dict[str, dict[str, Callable[[Handler], Answer]]] = {
-    "/health": {"GET": _is_healthy},
-    "/cluster-info": {"GET": _cluster_info},
-    "/v1/batch": {"POST": functools.partial(_store, read=read_batch)},
-    **{
-        f"/v1/{kind}": {"POST": functools.partial(_store, read=functools.partial(read_single, kind=kind))}
-        for kind in sorted(KINDS)
-    },
-}
 
 
 class Server(http.server.HTTPServer):
@@ -208,10 +164,9 @@ class Server(http.server.HTTPServer):
     request_queue_size = 128
     allow_reuse_address = True
 
-    def __init__(self, host: str, port: int, store: Store, rules: Rules) -> None:
+    def __init__(self, host: str, port: int, service: Service) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self.store = store
-        self.rules = rules
+        self.service = service
         self._connections: dict[socket.socket, threading.Thread] = {}
         self._lock = threading.Lock()
         super().__init__((host, port), Handler)

@@ -5,7 +5,7 @@ One thread writes. Requests that arrive while it writes are committed together i
 for its own: what was answered with 200 is in the database.
 
 Rows go in many to a statement, because sqlite3 gives up the GIL around each statement and may wait 5 ms to get it back
-from a busy thread: beside one such thread, 4 000 rows/s were written one to a statement, and 65 000 at a hundred.
+from a busy thread: beside one, a row to a statement is many times slower.
 """
 
 from __future__ import annotations

@@ -12,35 +12,27 @@ import binascii
 import json
 import re
 import uuid
-import zlib
 from collections.abc import Callable
 from json.decoder import JSONDecoder, scanstring  # type: ignore[attr-defined]  # typeshed leaves it out
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
-from fastbatch.errors import FastbatchError
+from fastbatch.collector.bodies import WireError
 
-try:
-    import zstandard
-except ImportError:
-    zstandard = None  # type: ignore[assignment,unused-ignore]
+__all__ = [
+    "KINDS",
+    "Received",
+    "basic_user",
+    "decoded",
+    "read_batch",
+    "read_single",
+    "storable",
+    "walk_array",
+    "walk_object",
+]
 
-__all__ = ["KINDS", "Received", "WireError", "basic_user", "inflate", "read_batch", "read_single"]
+Part = TypeVar("Part")
 
 KINDS = frozenset({"track", "identify", "page", "screen", "group", "alias"})
-
-
-class WireError(FastbatchError):
-    """
-    A request that is answered with an error.
-
-    Args:
-        status: HTTP status of the answer.
-        reason: What is wrong with the request.
-    """
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 class Received(NamedTuple):
@@ -50,53 +42,6 @@ class Received(NamedTuple):
     kind: str
     user_id: str | None
     text: str
-
-
-# Bodies
-
-
-def inflate(body: bytes, encoding: str, limit: int) -> bytes:
-    """Return ``body`` without its content encoding; an inflated length above ``limit`` is an error, found early."""
-    inflater = _INFLATERS.get(encoding.strip().lower())
-    if inflater is None:
-        raise WireError(415, f"the content encoding {encoding!r} is not known; known are {', '.join(_INFLATERS)}")
-    plain = inflater(body, limit)
-    if len(plain) > limit:
-        raise WireError(413, f"the body is longer than {limit} bytes")
-    return plain
-
-
-def _inflate_gzip(body: bytes, limit: int) -> bytes:
-    parts: list[bytes] = []
-    room = limit + 1
-    try:
-        while body and room > 0:  # a gzip body may have several members
-            member = zlib.decompressobj(wbits=31)
-            parts.append(member.decompress(body, room))
-            room -= len(parts[-1])
-            if room > 0 and not member.eof:
-                raise WireError(400, "the gzip body is cut short")
-            body = member.unused_data
-    except zlib.error as error:
-        raise WireError(400, f"the body is not gzip: {error}") from None
-    return b"".join(parts)
-
-
-def _inflate_zstd(body: bytes, limit: int) -> bytes:
-    assert zstandard is not None  # noqa: S101 else this is not among the inflaters
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True) as reader:
-            return bytes(reader.read(limit + 1))
-    except zstandard.ZstdError as error:
-        raise WireError(400, f"the body is not zstd: {error}") from None
-
-
-_INFLATERS: dict[str, Callable[[bytes, int], bytes]] = {
-    "identity": lambda body, _limit: body,
-    "gzip": _inflate_gzip,
-}
-if zstandard is not None:
-    _INFLATERS["zstd"] = _inflate_zstd
 
 
 # Keys
@@ -137,6 +82,39 @@ def _expect(text: str, at: int, characters: str) -> str:
     return found
 
 
+def decoded(body: bytes) -> str:
+    """Return the text of a body; one that is not UTF-8 is answered with 400."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise WireError(400, f"not UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def walk_object(text: str, receive: Callable[[Any, str], Part]) -> tuple[dict[str, Any], list[Part] | None]:
+    """
+    Return the members of a JSON object but for ``batch``, and what ``receive`` makes of each item of ``batch``.
+
+    It is given the item and the item's text. Without a ``batch`` there is None.
+
+    Raises:
+        WireError: 400 when the text is not JSON, or not of that form.
+    """
+    try:
+        return _walk_object(text, receive)
+    except (ValueError, StopIteration, RecursionError) as error:
+        raise WireError(400, f"not JSON: {error}") from None
+
+
+def walk_array(text: str, receive: Callable[[Any, str], Part]) -> list[Part]:
+    """Return what ``receive`` makes of each item of a JSON array, as `walk_object` does."""
+    try:
+        found, at = _walk_items(text, _skip(text, 0), receive)
+        _expect_end(text, at)
+    except (ValueError, StopIteration, RecursionError) as error:
+        raise WireError(400, f"not JSON: {error}") from None
+    return found
+
+
 def read_batch(body: bytes) -> list[Received]:
     """
     Return the messages of a ``/v1/batch`` body, ``{"batch":[{...},{...}], ...}``.
@@ -144,11 +122,7 @@ def read_batch(body: bytes) -> list[Received]:
     Raises:
         WireError: 400 when it is not JSON, or not of that form, or has no message, or one that has no type.
     """
-    text = _decoded(body)
-    try:
-        found = _walk(text)
-    except (ValueError, StopIteration, RecursionError) as error:
-        raise WireError(400, f"not JSON: {error}") from None
+    _, found = walk_object(decoded(body), _received)
     if not found:
         raise WireError(400, 'a body must have a "batch" with at least one message')
     return found
@@ -156,7 +130,7 @@ def read_batch(body: bytes) -> list[Received]:
 
 def read_single(body: bytes, kind: str) -> list[Received]:
     """Return the one message of a body such as ``/v1/track`` takes; its type need not be said again."""
-    text = _decoded(body)
+    text = decoded(body)
     try:
         at = _skip(text, 0)
         message, end = _scan(text, at)
@@ -169,15 +143,9 @@ def read_single(body: bytes, kind: str) -> list[Received]:
     return [_received(message, text[at:end])]
 
 
-def _decoded(body: bytes) -> str:
-    try:
-        return body.decode()
-    except UnicodeDecodeError as error:
-        raise WireError(400, f"not UTF-8: {error.reason} at byte {error.start}") from None
-
-
-def _walk(text: str) -> list[Received]:
-    found: list[Received] = []
+def _walk_object(text: str, receive: Callable[[Any, str], Part]) -> tuple[dict[str, Any], list[Part] | None]:
+    members: dict[str, Any] = {}
+    found: list[Part] | None = None
     at = _skip(text, 0)
     _expect(text, at, "{")
     at = _skip(text, at + 1)
@@ -188,27 +156,27 @@ def _walk(text: str) -> list[Received]:
         _expect(text, at, ":")
         at = _skip(text, at + 1)
         if key == "batch":
-            found, at = _walk_messages(text, at)
+            found, at = _walk_items(text, at, receive)
         else:
-            _, at = _scan(text, at)
+            members[key], at = _scan(text, at)
         at = _skip(text, at)
         if _expect(text, at, ",}") == ",":
             at = _skip(text, at + 1)
             _expect(text, at, '"')
     _expect_end(text, at + 1)
-    return found
+    return members, found
 
 
-def _walk_messages(text: str, at: int) -> tuple[list[Received], int]:
+def _walk_items(text: str, at: int, receive: Callable[[Any, str], Part]) -> tuple[list[Part], int]:
     if text[at : at + 1] != "[":
         raise WireError(400, '"batch" must be an array of messages')
-    found: list[Received] = []
+    found: list[Part] = []
     at = _skip(text, at + 1)
     if text[at : at + 1] == "]":
         return found, at + 1
     while True:
         message, end = _scan(text, at)
-        found.append(_received(message, text[at:end]))
+        found.append(receive(message, text[at:end]))
         at = _skip(text, end)
         if _expect(text, at, ",]") == "]":
             return found, at + 1
@@ -227,10 +195,11 @@ def _received(message: Any, text: str) -> Received:
     if not isinstance(kind, str) or not kind:
         raise WireError(400, 'a message must have a "type"')
     # The servers make an id up where there is none; a number is an id too, as they see it.
-    return Received(_storable(message_id) or str(uuid.uuid4()), _storable(kind) or "", _storable(user_id), text)
+    return Received(storable(message_id) or str(uuid.uuid4()), storable(kind) or "", storable(user_id), text)
 
 
-def _storable(value: Any) -> str | None:
+def storable(value: Any) -> str | None:
+    """Return an id as text that a database takes; a number is its digits."""
     if value is None or (value.__class__ is str and value.isascii()):
         return value
     text = value if isinstance(value, str) else json.dumps(value)

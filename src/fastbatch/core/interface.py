@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Protocol
 from fastbatch.typing import Envelope, Stamp, Template
 
 __all__ = [
-    "STAMP_LENGTHS",
     "Batch",
     "BodyLimitError",
     "Code",
@@ -20,18 +19,20 @@ __all__ = [
     "Snapshot",
     "core_seed",
     "message_length",
+    "record_span",
 ]
 
-STAMP_LENGTHS = {
+_STAMP_LENGTHS = {
     Stamp.MESSAGE_ID: 36,
     Stamp.ANONYMOUS_ID: 36,
     Stamp.TIMESTAMP_MS: 24,
     Stamp.TIMESTAMP_US: 27,
     Stamp.FIELDS: 0,
     Stamp.VALUE: 0,
+    Stamp.MEMBERS: 0,
 }
 
-RECORD_HEADER = 24
+_RECORD_HEADER = 24
 """Bytes that a message occupies besides its own, which are padded to a multiple of 8."""
 
 
@@ -62,13 +63,17 @@ def core_seed() -> int:
 
 def record_span(message_bytes: int) -> int:
     """Return what a message of this length is charged to the byte budget of its queue."""
-    return (RECORD_HEADER + message_bytes + 7) // 8 * 8
+    return (_RECORD_HEADER + message_bytes + 7) // 8 * 8
 
 
 def message_length(template: Template, fields_length: int) -> int:
-    """Return the length of the message that ``template`` makes of encoded fields or values, braces included."""
-    fixed = sum(len(part) if isinstance(part, bytes) else STAMP_LENGTHS[part] for part in template)
-    commas = max(0, template.count(Stamp.VALUE) - 1)
+    """
+    Return the length of the message that ``template`` makes of encoded fields or values, braces included.
+
+    Members that are none make it one byte shorter.
+    """
+    fixed = sum(len(part) if isinstance(part, bytes) else _STAMP_LENGTHS[part] for part in template)
+    commas = max(0, template.count(Stamp.VALUE) + template.count(Stamp.MEMBERS) - 1)
     return fixed + fields_length - 2 - commas
 
 
@@ -113,7 +118,7 @@ class Core(Protocol):
 
     ``push(entry, fields)`` appends one message at the system's time and answers a `Code`; it is a function rather than
     a method, and has no argument that it can do without, because it is called once an event. Any number of threads may
-    call anything at once.
+    call anything at once, but for `add_template`: one thread at a time.
     """
 
     @property

@@ -19,6 +19,7 @@ _STAMPS = {
     Stamp.TIMESTAMP_US: lib.FB_TIMESTAMP_US,
     Stamp.FIELDS: lib.FB_FIELDS,
     Stamp.VALUE: lib.FB_VALUE,
+    Stamp.MEMBERS: lib.FB_MEMBERS,
 }
 
 _ERRORS: dict[int, tuple[type[Exception], str]] = {

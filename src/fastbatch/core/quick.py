@@ -1,6 +1,6 @@
 """
 The one call that is made once an event, `Client.track` with a user, a name and properties: in C where that was built,
-else in Python, with one behaviour. Every other call of `track` is left to the method that the client's class defines.
+else in Python, with one behaviour. Every other call of `track` is left to the method that the client inherits.
 
 Why there are two: docs/design/0001-a-second-binding-for-track.md.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from fastbatch.core import BACKEND, Core
 
-__all__ = ["IS_IN_C", "Quick", "QuickEntry", "python_track", "with_quick_track"]
+__all__ = ["IS_IN_C", "Quick", "QuickEntry", "push_values", "python_track", "with_quick_track"]
 
 try:
     from fastbatch.core import _track
@@ -107,7 +107,7 @@ def python_track(slowly: Callable[..., bool]) -> Callable[..., bool]:
             and message_id is None
             and (entry := self._track_entry) is not None
         ):
-            answer = _push(self, entry, (user_id, event, properties))
+            answer = push_values(self, entry, (user_id, event, properties))
             if answer is not None:
                 return answer
         return slowly(self, user_id, event, properties, context, timestamp, anonymous_id, integrations, message_id)
@@ -115,7 +115,8 @@ def python_track(slowly: Callable[..., bool]) -> Callable[..., bool]:
     return track
 
 
-def _push(client: Any, entry: QuickEntry, values: tuple[str, str, dict[str, Any]]) -> bool | None:
+def push_values(client: Any, entry: QuickEntry, values: tuple[Any, ...]) -> bool | None:
+    """Encode the values and push them; None when the call is left to the slow method."""
     dumps, default, options, after_push, _, push, handle, _, _ = entry
     try:
         data = dumps(values, default, options)

@@ -5,13 +5,23 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from fastbatch.dialects.status import StatusTable
-from fastbatch.errors import ConfigError
-from fastbatch.typing import Constants, Envelope, Limits, Response, Stamp, Template, Verdict
+from fastbatch.errors import ConfigError, FieldError
+from fastbatch.typing import (
+    Attempt,
+    Constants,
+    Envelope,
+    Limits,
+    QuickForm,
+    Response,
+    Stamp,
+    Template,
+    Verdict,
+)
 from fastbatch.version import VERSION
 
 __all__ = ["LIBRARY", "USER_AGENT", "BaseDialect", "to_json"]
@@ -40,12 +50,16 @@ class BaseDialect:
     limits: Limits = Limits(batch_size=250, max_message_bytes=32_768, max_batch_bytes=512_000)
     compressions: frozenset[str] = frozenset({"gzip", "none"})
     routes: int = 1
+    keeps_envelope: bool = False
+    max_response_bytes: int = 65_536
     statuses: StatusTable = StatusTable()
 
     renames: Mapping[str, str] = {}
     """Fields that have another name on this wire."""
     reserved: frozenset[str] = frozenset({"type"})
     """Fields that the dialect alone writes; a caller's are left out."""
+    foreign: Mapping[str, str] = {"capture": "posthog", "group_identify": "posthog"}
+    """Kinds of message that this vendor's servers do not know, and the dialect that does."""
 
     _write_key: str = ""
 
@@ -113,7 +127,15 @@ class BaseDialect:
         return (*parts, text + b",", Stamp.FIELDS, constant + end)
 
     def fields(self, kind: str, fields: dict[str, Any], constants: Constants) -> dict[str, Any]:
-        """Return the fields under this vendor's names, with our library and the default context in their context."""
+        """
+        Return the fields under this vendor's names, with our library and the default context in their context.
+
+        Raises:
+            FieldError: For a message of another vendor's, which the servers would take and throw away.
+        """
+        if kind in self.foreign:
+            allowed = f"a message that the dialect {self.name!r} knows; {self.foreign[kind]!r} knows this one"
+            raise FieldError(kind.title().replace("_", ""), "kind", kind, allowed)
         for name in self.reserved:
             fields.pop(name, None)
         if "context" in fields:
@@ -122,6 +144,18 @@ class BaseDialect:
             if name in fields:
                 fields[renamed] = fields.pop(name)
         return fields
+
+    def draft(self, kind: str, fields: dict[str, Any], constants: Constants) -> dict[str, Any]:
+        """Return the fields as they are sent."""
+        return self.fields(kind, fields, constants)
+
+    def revise(self, draft: Mapping[str, Any], message: dict[str, Any]) -> dict[str, Any]:
+        """Return the message as it is."""
+        return message
+
+    def quick(self, kind: str, constants: Constants) -> QuickForm | None:
+        """Return None: a client finds out for itself whether `fields` leaves a common message as it is."""
+        return None
 
     def _context(self, constants: Constants, given: Mapping[str, Any]) -> dict[str, Any]:
         return {**constants.context, **given, "library": dict(LIBRARY)}
@@ -134,11 +168,15 @@ class BaseDialect:
         """Return what ``response`` means by `statuses`."""
         return self.statuses.verdict(response, self._write_key)
 
+    def verdicts(self, response: Response, messages: Sequence[bytes]) -> list[Verdict]:
+        """Return the same for all."""
+        return [self.verdict(response)] * len(messages)
+
     def route(self, message: bytes) -> int:
         """Return the one group there is."""
         return 0
 
-    def route_headers(self, route: int) -> Mapping[str, str]:
+    def attempt_headers(self, attempt: Attempt) -> Mapping[str, str]:
         """Return no further headers."""
         return {}
 

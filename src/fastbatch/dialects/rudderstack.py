@@ -10,7 +10,7 @@ from fastbatch.dialects.base import BaseDialect
 from fastbatch.dialects.status import SERVER_ERRORS, StatusTable
 from fastbatch.errors import TransportError
 from fastbatch.fastjson import loads
-from fastbatch.typing import Constants, Envelope, Response, Stamp
+from fastbatch.typing import Attempt, Constants, Envelope, Response, Stamp
 
 __all__ = ["RudderStack", "node_hash"]
 
@@ -75,12 +75,12 @@ class RudderStack(BaseDialect):
             return 0
         return node_hash(fields.get("userId"), fields.get("anonymousId")) % self.routes
 
-    def route_headers(self, route: int) -> Mapping[str, str]:
+    def attempt_headers(self, attempt: Attempt) -> Mapping[str, str]:
         """Return the proxy's headers, unless there is no proxy."""
         if self.no_proxy_support:
             return {}
         nodes = self.routes
-        return {"RS-targetNode": str(route % nodes), "RS-nodeCount": str(nodes), "RS-userAgent": "serverSDK"}
+        return {"RS-targetNode": str(attempt.route % nodes), "RS-nodeCount": str(nodes), "RS-userAgent": "serverSDK"}
 
     def reroute(self, ask: Callable[[str, str], Response], endpoint: str) -> None:
         """Ask the proxy for the number of nodes; without a clear answer the old number stays."""

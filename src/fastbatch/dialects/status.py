@@ -13,7 +13,7 @@ from typing import Any
 
 from fastbatch.typing import Response, Verdict
 
-__all__ = ["SERVER_ERRORS", "StatusTable", "detail_of", "retry_after_of"]
+__all__ = ["SERVER_ERRORS", "StatusTable", "detail_of", "line_of", "retry_after_of"]
 
 SERVER_ERRORS = frozenset(range(500, 600)) - {501, 505}
 """What a later attempt may cure; 501 and 505 say that it never will."""
@@ -35,11 +35,13 @@ class StatusTable:
         retry: The same batch may succeed later.
         split: One of the batch's messages, or their sum, is to blame.
         reroute: The vendor's nodes have changed.
+        longest_retry_after: What a wait that the server asks for is cut to, seconds.
     """
 
     retry: frozenset[int] = SERVER_ERRORS | {408, 429}
     split: frozenset[int] = frozenset({400, 413})
     reroute: frozenset[int] = frozenset()
+    longest_retry_after: float = LONGEST_RETRY_AFTER
 
     def verdict(self, response: Response, secret: str = "") -> Verdict:
         """Return what ``response`` means; its detail does not repeat ``secret``."""
@@ -48,12 +50,17 @@ class StatusTable:
             return Verdict("delivered")
         detail = detail_of(response, secret)
         if status in self.retry:
-            return Verdict("retry", retry_after=retry_after_of(response), detail=detail)
+            return Verdict("retry", retry_after=self.retry_after(response), detail=detail)
         if status in self.split:
             return Verdict("split", detail=detail)
         if status in self.reroute:
-            return Verdict("reroute", retry_after=retry_after_of(response), detail=detail)
+            return Verdict("reroute", retry_after=self.retry_after(response), detail=detail)
         return Verdict("drop", detail=detail)
+
+    def retry_after(self, response: Response) -> float | None:
+        """Return the wait that the server asks for, at most the vendor's longest."""
+        asked = retry_after_of(response)
+        return None if asked is None else min(asked, self.longest_retry_after)
 
 
 def _is_refusal(body: bytes) -> bool:
@@ -84,8 +91,13 @@ def _seconds_until(date: str, now: float | None) -> float | None:
 
 def detail_of(response: Response, secret: str = "") -> str:
     """Return in a line what the server said about itself: printable, short, without ``secret``, never empty."""
-    text = _printable(_said(response.body)) or _phrase(response.status)
-    return (text.replace(secret, "<hidden>") if secret else text)[:DETAIL_LIMIT]
+    return line_of(_said(response.body), secret) or _phrase(response.status)
+
+
+def line_of(text: str, secret: str = "") -> str:
+    """Return a server's words as one line: printable, short, without ``secret``."""
+    line = _printable(text[:READ_LIMIT])
+    return (line.replace(secret, "<hidden>") if secret else line)[:DETAIL_LIMIT]
 
 
 def _said(body: bytes) -> str:
@@ -107,12 +119,15 @@ def _object_in(body: bytes) -> Any:
         return None
 
 
+_EXPLANATIONS = ("message", "error_description", "detail", "error", "msg")
+
+
 def _explanation(said: dict[str, Any]) -> str:
     inner = said.get("error")
     source = inner if isinstance(inner, dict) else said
     code = source.get("code")
     words = [str(code)[:READ_LIMIT]] if isinstance(code, (str, int)) and not isinstance(code, bool) else []
-    message = next((source[key] for key in ("message", "error", "msg") if isinstance(source.get(key), str)), "")
+    message = next((source[key] for key in _EXPLANATIONS if isinstance(source.get(key), str)), "")
     return ": ".join([*words, message[:READ_LIMIT]] if message else words)
 
 

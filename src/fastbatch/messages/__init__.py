@@ -1,6 +1,7 @@
 """The messages that a client takes, and the builders of what they hold. Nothing here knows a vendor's servers."""
 
 from fastbatch.messages.alias import Alias
+from fastbatch.messages.capture import Capture
 from fastbatch.messages.context import Context
 from fastbatch.messages.context_parts import (
     AppInfo,
@@ -15,6 +16,7 @@ from fastbatch.messages.context_parts import (
     ScreenInfo,
 )
 from fastbatch.messages.group import Group
+from fastbatch.messages.group_identify import GroupIdentify
 from fastbatch.messages.identify import Identify
 from fastbatch.messages.integrations import Integrations
 from fastbatch.messages.page import Page
@@ -28,9 +30,11 @@ __all__ = [
     "Alias",
     "AppInfo",
     "CampaignInfo",
+    "Capture",
     "Context",
     "DeviceInfo",
     "Group",
+    "GroupIdentify",
     "Identify",
     "Integrations",
     "LibraryInfo",

@@ -7,7 +7,7 @@ Each ``put_`` function moves one field of a message into the dict that `Message.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any, TypeAlias
@@ -16,15 +16,30 @@ from uuid import UUID
 from fastbatch.errors import FieldError
 from fastbatch.messages.timestamp import to_utc_text
 
-__all__ = ["Id", "put_any_id", "put_common", "put_id", "put_mapping", "put_text"]
+__all__ = [
+    "Id",
+    "put_any_id",
+    "put_common",
+    "put_flag",
+    "put_id",
+    "put_mapping",
+    "put_names",
+    "put_text",
+    "put_timestamp",
+    "put_uuid",
+]
 
 Id: TypeAlias = "str | int | float | Decimal | UUID"
 
 _WIRE_NAMES = {
     "anonymous_id": "anonymousId",
+    "disable_geoip": "disableGeoip",
+    "distinct_id": "userId",
     "group_id": "groupId",
+    "key": "groupId",
     "message_id": "messageId",
     "previous_id": "previousId",
+    "set_once": "setOnce",
     "user_id": "userId",
 }
 """Those that differ from our own."""
@@ -67,7 +82,7 @@ def put_mapping(fields: dict[str, Any], message: object, name: str) -> None:
         return
     try:
         if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - together they are five times slower
-            fields[name] = dict(value)
+            fields[_WIRE_NAMES.get(name, name)] = dict(value)
             return
     except Exception as error:
         raise _error(message, name, type(value), "a mapping that can be read") from error
@@ -80,14 +95,49 @@ def put_common(fields: dict[str, Any], message: Any) -> None:
         put_mapping(fields, message, "context")
     if message.integrations is not None:
         put_mapping(fields, message, "integrations")
-    if message.timestamp is not None:
-        try:
-            fields["timestamp"] = to_utc_text(message.timestamp)
-        except (TypeError, ValueError, OverflowError):
-            allowed = "a datetime, or RFC 3339 text such as '2026-11-21T10:09:52Z'"
-            raise _error(message, "timestamp", message.timestamp, allowed) from None
+    put_timestamp(fields, message)
     if message.message_id is not None:
         fields["messageId"] = _message_id(message)
+
+
+def put_timestamp(fields: dict[str, Any], message: Any) -> None:
+    """A time without a zone is guessed, see `to_utc_text`."""
+    if message.timestamp is None:
+        return
+    try:
+        fields["timestamp"] = to_utc_text(message.timestamp)
+    except (TypeError, ValueError, OverflowError):
+        allowed = "a datetime, or RFC 3339 text such as '2026-11-21T10:09:52Z'"
+        raise _error(message, "timestamp", message.timestamp, allowed) from None
+
+
+def put_uuid(fields: dict[str, Any], message: Any) -> None:
+    """In its canonical form, by which servers name it."""
+    value = message.uuid
+    if value is None:
+        return
+    try:
+        fields["messageId"] = str(value if isinstance(value, UUID) else UUID(value))
+    except (TypeError, ValueError, AttributeError):
+        raise _error(message, "uuid", value, "a UUID, or its text") from None
+
+
+def put_flag(fields: dict[str, Any], message: object, name: str) -> None:
+    value = getattr(message, name)
+    if value is None:
+        return
+    if not isinstance(value, bool):
+        raise _error(message, name, value, "True, False or None")
+    fields[_WIRE_NAMES.get(name, name)] = value
+
+
+def put_names(fields: dict[str, Any], message: object, name: str) -> None:
+    value = getattr(message, name)
+    if value is None:
+        return
+    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+        raise _error(message, name, value, "a collection of names, or None")
+    fields[name] = frozenset(value)
 
 
 def _message_id(message: Any) -> str:

@@ -8,7 +8,7 @@ from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import Ledger
 from fastbatch.pipeline.notices import Notices
 from fastbatch.pipeline.reporter import Reporter
-from fastbatch.pipeline.shipment import Shipment
+from fastbatch.pipeline.shipment import Shipment, Word
 from fastbatch.typing import DeliveryReport
 
 __all__ = ["Delivery"]
@@ -37,6 +37,8 @@ class Delivery:
             if shipment.is_settled:
                 return
             shipment.is_settled = True
+        # What the server said of it stands, whoever gives it up at the same time.
+        cause, status, detail = shipment.word or Word(cause, status, detail)
         batch = shipment.batch
         messages = lane.core.read(batch) if self._reporter.wants_messages else []
         lane.core.acknowledge(batch)
@@ -50,6 +52,20 @@ class Delivery:
             self._ledger.settle(len(batch), cause)
         if cause:
             self._notices.tell("dropped", cause, len(batch), detail)
+        elif detail:
+            self._notices.tell("delivered with a warning", detail, len(batch))
+        if self._reporter.is_direct:
+            self._reporter.report(report, messages)
+
+    def drop_unqueued(self, message: bytes, cause: str, detail: str) -> None:
+        """Give a message that never comes into a queue its outcome; without a detail the program has asked for it."""
+        report = DeliveryReport(False, cause, 1, 0, None, detail, 0, 0, 0.0)
+        messages = [message] if self._reporter.wants_messages else []
+        if not self._reporter.is_direct:
+            self._reporter.report(report, messages)
+        self._ledger.drop_unqueued(cause)
+        if detail:
+            self._notices.tell("dropped", cause, 1, detail)
         if self._reporter.is_direct:
             self._reporter.report(report, messages)
 

@@ -10,11 +10,11 @@ from typing import Any
 from fastbatch.config import Config
 from fastbatch.core import core_seed, new_core
 from fastbatch.core.interface import record_span
-from fastbatch.core.pure import rfc3339
 from fastbatch.errors import ConfigError
 from fastbatch.pipeline import lifecycle
 from fastbatch.pipeline.compress import compressor
 from fastbatch.pipeline.delivery import Delivery
+from fastbatch.pipeline.envelopes import Envelopes
 from fastbatch.pipeline.lane import Errand, Lane
 from fastbatch.pipeline.ledger import FlushResult, Ledger, Stats
 from fastbatch.pipeline.notices import Notices, say
@@ -46,19 +46,18 @@ class Engine:
 
     def __init__(self, config: Config, dialect: Dialect, write_key: str, transport: Transport) -> None:
         self._config = config
-        self._dialect = dialect
-        self._write_key = write_key
         self._transport = transport
-        self.max_message_bytes = _longest_record(config, self._envelope())
+        self._envelopes = Envelopes(config, dialect, write_key)
+        self.max_message_bytes = _checked_longest_message(config, self._envelopes.first(self._envelopes.now()))
         self.notices = Notices(config.logger)
         self.ledger = Ledger()
         self._reporter = Reporter(config.callback, config.on_delivery, config.logger, is_direct=config.sync_mode)
-        self._delivery = Delivery(self.ledger, self._reporter, self.notices)
+        self.delivery = Delivery(self.ledger, self._reporter, self.notices)
         if config.compression not in dialect.compressions:
             allowed = ", ".join(map(repr, sorted(dialect.compressions)))
             raise ConfigError("compression", config.compression, f"one that {dialect.name} takes: {allowed}")
         post = Post(config, dialect, write_key, transport, compressor(config.compression, config.compression_level))
-        self._sender = Sender(config, dialect, post, self.ledger, self._delivery, self._envelope)
+        self._sender = Sender(config, dialect, post, self.ledger, self.delivery, self._envelopes)
         count = config.senders if config.ordering else 1
         self.lanes = [self._new_lane(count) for _ in range(count)]
         self._threads: list[threading.Thread] = []
@@ -71,13 +70,10 @@ class Engine:
         self._start_problem = ""
         self._is_problem_told = False
 
-    def _envelope(self) -> Envelope:
-        return self._dialect.envelope(self._write_key, rfc3339(self._config.clock(), 3))
-
     def _new_lane(self, count: int) -> Lane:
         max_queue_bytes = self._config.max_queue_bytes // count
         core = new_core(max_queue_bytes, self.max_message_bytes, core_seed(), self.ledger.lock)
-        return Lane(core, self._config, self.ledger, self._envelope, max_queue_bytes=max_queue_bytes)
+        return Lane(core, self._config, self.ledger, self._envelopes, max_queue_bytes=max_queue_bytes)
 
     def add_template(self, template: Template) -> tuple[int, list[Any]]:
         """Register a template with every lane; returns its number, and the entry of each lane's core."""
@@ -230,7 +226,7 @@ class Engine:
             for shipment in lane.stop():
                 is_ambiguous = shipment.is_possibly_delivered or shipment.is_in_attempt
                 cause = "possibly_delivered" if is_ambiguous else "shutdown"
-                self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
+                self.delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
         self._wait_for_settling()
         self._reporter.wait(deadline)
         self._join(deadline)
@@ -268,7 +264,7 @@ class Engine:
         if shipment is None:
             return False
         cause = "possibly_delivered" if shipment.is_possibly_delivered else "evicted"
-        self._delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
+        self.delivery.settle(lane, shipment, cause, shipment.status, shipment.detail)
         return True
 
     # The account.
@@ -280,7 +276,7 @@ class Engine:
             queues = [lane.core.snapshot() for lane in self.lanes]
             oldest = min((queue.oldest_ns for queue in queues if queue.oldest_ns), default=0)
             return Stats(
-                accepted=sum(queue.accepted for queue in queues),
+                accepted=sum(queue.accepted for queue in queues) + ledger.unqueued,
                 refused=dict(ledger.refused),
                 dropped=dict(ledger.dropped),
                 delivered=ledger.delivered,
@@ -298,8 +294,13 @@ class Engine:
             )
 
 
-def _longest_record(config: Config, envelope: Envelope) -> int:
-    """Return the longest message that the queue takes: by its own limit, and such that a batch of one holds it."""
+def _checked_longest_message(config: Config, envelope: Envelope) -> int:
+    """
+    Return the longest message that the queue takes: by its own limit, and such that a batch of one holds it.
+
+    Raises:
+        ConfigError: When a batch or the queue cannot hold one message.
+    """
     limits = config.limits
     room = limits.max_batch_bytes - len(envelope.head) - len(envelope.tail)
     longest = min(limits.max_message_bytes, room) - (len(envelope.message_head) - 1)

@@ -12,16 +12,16 @@ import itertools
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from fastbatch.config import Config
 from fastbatch.core import Core
 from fastbatch.core.interface import Scratch
+from fastbatch.pipeline.envelopes import Envelopes
 from fastbatch.pipeline.ledger import Ledger
 from fastbatch.pipeline.shipment import Shipment
 from fastbatch.pipeline.wakeup import Wakeup
-from fastbatch.typing import Envelope
 
 __all__ = ["Errand", "Lane"]
 
@@ -59,13 +59,13 @@ class Lane:
         core: The queue; the lane alone takes from it.
         config: Complete settings.
         ledger: The client's account.
-        envelope: Returns the envelope of a body that is sent now.
+        envelopes: Make the envelopes of bodies.
         max_queue_bytes: What the core may hold. With `Config.ordering` a client has several lanes, and a batch of one
             is only sent after all batches before it have their outcome.
     """
 
     def __init__(
-        self, core: Core, config: Config, ledger: Ledger, envelope: Callable[[], Envelope], *, max_queue_bytes: int
+        self, core: Core, config: Config, ledger: Ledger, envelopes: Envelopes, *, max_queue_bytes: int
     ) -> None:
         limits = config.limits
         self.core = core
@@ -78,7 +78,7 @@ class Lane:
         self._interval = config.interval
         self._clock = config.clock
         self._ledger = ledger
-        self._envelope = envelope
+        self._envelopes = envelopes
         self._is_ordered = config.ordering is not None
         # Reentrant: a signal handler may close the client whose calling thread it interrupts here (`sync_mode`).
         self._turn = threading.RLock()
@@ -161,16 +161,31 @@ class Lane:
         with self._ledger.lock:
             return [] if shipment.is_settled else self.core.read(shipment.batch)
 
-    def retry(self, shipment: Shipment, wait: float) -> None:
-        """Offer a shipment again after ``wait`` seconds, unless it has its outcome."""
+    def retry(self, shipment: Shipment, wait: float) -> bool:
+        """Offer a shipment without outcome again after ``wait`` seconds; False when nobody sends any more."""
         due = time.monotonic() + wait
         with self._ledger.lock:
             if shipment.is_settled:
-                return
+                return True
             shipment.is_in_attempt = False
+            if self._is_stopped:
+                return False
+            shipment.is_offered = True
             order = shipment.batch.sequences[0] if self._is_ordered else due
             heapq.heappush(self._retries, (order, next(self._ties), due, shipment))
         self.wakeup.set()
+        return True
+
+    def divide(self, shipment: Shipment, shares: list[Shipment]) -> bool:
+        """Put a shipment's shares in its place; False when it has its outcome, and its space is given back."""
+        with self._ledger.lock:
+            if shipment.is_settled:
+                return False
+            shipment.is_settled = True
+            shipment.parts = shares
+            self.outstanding.discard(shipment)
+            self.outstanding.update(shares)
+            return True
 
     def replace(self, shipment: Shipment, parts: list[Shipment]) -> None:
         """Offer the parts of a shipment instead of the whole, at once."""
@@ -279,7 +294,8 @@ class Lane:
     def _fresh(self, scratch: Scratch) -> Shipment | None:
         if not self._is_worth_taking():
             return None
-        envelope = self._envelope()  # a third party's code, so not under the lock
+        now = self._envelopes.now()
+        envelope = self._envelopes.first(now)  # a third party's code, so not under the lock
         with self._ledger.lock:
             try:
                 batch = self.core.take(scratch, self._batch_size, self._max_batch_bytes, envelope)
@@ -289,7 +305,7 @@ class Lane:
             if batch is None:
                 return None
             self._noticed_at = None
-            shipment = Shipment(batch, is_framed=True)
+            shipment = Shipment(batch, is_framed=True, created_at=now)
             self.outstanding.add(shipment)
             self._ledger.in_flight += len(batch)
             return shipment

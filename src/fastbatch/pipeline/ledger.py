@@ -81,6 +81,8 @@ class Ledger:
     _mutex: AbstractContextManager[bool] = field(default_factory=threading.RLock, init=False)
     refused: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
+    unqueued: int = 0
+    """Events that were accepted and dropped without coming into a queue."""
     delivered: int = 0
     in_flight: int = 0
     batches: int = 0
@@ -98,6 +100,12 @@ class Ledger:
         """Count an event that was not accepted."""
         with self._mutex:
             self.refused[cause] += 1
+
+    def drop_unqueued(self, cause: str) -> None:
+        """Count an event that was accepted and dropped at once."""
+        with self.lock:
+            self.unqueued += 1
+            self.dropped[cause] += 1
 
     def attempt(self, *, is_retry: bool, framed: int, sent: int) -> None:
         """Count an HTTP try."""

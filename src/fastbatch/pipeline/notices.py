@@ -21,9 +21,13 @@ def say(logger: logging.Logger, level: int, text: str, *arguments: object) -> No
         return
 
 
+MOST_TOPICS = 100
+"""Causes are few, but a server's warnings are whatever it writes; those beyond are told as one."""
+
+
 @dataclass(slots=True)
 class _Topic:
-    """Events that are refused, or dropped, for one cause; ``tells_at`` is when the logger may hear of it again."""
+    """Events that something befell, for one cause; ``tells_at`` is when the logger may hear of it again."""
 
     untold: int = 0
     tells_at: float = 0.0
@@ -31,7 +35,7 @@ class _Topic:
 
 class Notices:
     """
-    Warnings about refused and dropped events, by cause.
+    Warnings about events, by what befell them and for what cause.
 
     Never called with a lock of fastbatch's held: a logging handler may itself call the client.
     """
@@ -42,11 +46,13 @@ class Notices:
         self._topics: dict[tuple[str, str], _Topic] = {}
 
     def tell(self, what: str, cause: str, events: int, detail: str = "") -> None:
-        """Note that ``events`` events were ``what`` ("refused", "dropped") for ``cause``."""
+        """Note that ``events`` events were ``what`` (such as "refused", or "dropped") for ``cause``."""
         key = what, cause
         now = time.monotonic()
         topic = self._topics.get(key)
         if topic is None:
+            if len(self._topics) >= MOST_TOPICS:
+                key = what, "something else"
             topic = self._topics.setdefault(key, _Topic())
         with self._lock:
             topic.untold += events

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fastbatch.config import Config
@@ -20,15 +20,20 @@ class Answer:
 
     Args:
         verdict: What it means.
-        status: HTTP status, None when there was no response.
+        response: None when there was none.
         is_ambiguous: True when there was no response, and the server may have the whole request.
         sent_bytes: Length of the body as sent.
     """
 
     verdict: Verdict
-    status: int | None
+    response: Response | None
     is_ambiguous: bool
     sent_bytes: int
+
+    @property
+    def status(self) -> int | None:
+        """HTTP status, None when there was no response."""
+        return None if self.response is None else self.response.status
 
 
 class Post:
@@ -43,29 +48,43 @@ class Post:
         self._compressor = compressor
         self._timeout = config.request_timeout
         self._url = dialect.url(self._endpoint)
+        self._max_response_bytes = dialect.max_response_bytes
         self._headers = _merged(dialect.headers(write_key), config.headers or {})
         self._batch_headers = dict(self._headers)
         if compressor.encoding is not None:
             self._batch_headers["Content-Encoding"] = compressor.encoding
 
-    def send(self, body: memoryview, route_headers: Mapping[str, str]) -> Answer:
+    def send(self, body: memoryview, attempt_headers: Mapping[str, str]) -> Answer:
         """Make one attempt. Never raises: whatever a transport or a dialect of a third party does is an answer."""
         payload = self._compressor(body)
-        headers = {**self._batch_headers, **route_headers} if route_headers else self._batch_headers
+        headers = {**self._batch_headers, **attempt_headers} if attempt_headers else self._batch_headers
+        request = Request("POST", self._url, headers, payload, self._max_response_bytes)
         try:
-            response = self._transport.send(Request("POST", self._url, headers, payload), self._timeout)
+            response = self._transport.send(request, self._timeout)
         except TransportError as error:
             return Answer(Verdict("retry", detail=str(error)), None, error.possibly_delivered, len(payload))
         except Exception as error:  # noqa: BLE001 a third party's transport may raise anything
             detail = f"the transport raised {type(error).__name__}"
             return Answer(Verdict("retry", detail=detail), None, True, len(payload))
-        return Answer(self._judge(response), response.status, False, len(payload))
+        verdict = self._judge(response)
+        return Answer(verdict, response, verdict.is_ambiguous, len(payload))
 
     def _judge(self, response: Response) -> Verdict:
         try:
             return self._dialect.verdict(response)
         except Exception as error:  # noqa: BLE001 a third party's dialect may raise anything
-            return Verdict("drop", "rejected", detail=f"the dialect raised {type(error).__name__} on the answer")
+            return _failed(error)
+
+    def judge_each(self, response: Response, messages: Sequence[bytes]) -> list[Verdict]:
+        """Return the dialect's verdict for each of these messages; never raises."""
+        try:
+            verdicts = self._dialect.verdicts(response, messages)
+            if len(verdicts) == len(messages):
+                return verdicts
+            failed = Verdict("drop", detail=f"the dialect has {len(verdicts)} verdicts on {len(messages)} messages")
+        except Exception as error:  # noqa: BLE001 a third party's dialect may raise anything
+            failed = _failed(error)
+        return [failed] * len(messages)
 
     def ask(self, method: str, url: str) -> Response:
         """Make a request of the dialect's own, such as a question about routes."""
@@ -77,6 +96,10 @@ class Post:
             self._dialect.reroute(self.ask, self._endpoint)
         except Exception:  # noqa: BLE001 then the old routes stay, and the batch is tried again with them
             return
+
+
+def _failed(error: Exception) -> Verdict:
+    return Verdict("drop", "rejected", detail=f"the dialect raised {type(error).__name__} on the answer")
 
 
 def _merged(headers: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import time
+import uuid
 from collections import defaultdict
-from collections.abc import Callable
+from contextlib import ExitStack
 
 from fastbatch.config import Config
 from fastbatch.core.interface import Scratch
 from fastbatch.pipeline.backoff import wait_before_retry
 from fastbatch.pipeline.delivery import Delivery
+from fastbatch.pipeline.envelopes import Envelopes
 from fastbatch.pipeline.lane import Errand, Lane
 from fastbatch.pipeline.ledger import Ledger
 from fastbatch.pipeline.notices import say
 from fastbatch.pipeline.post import Answer, Post
-from fastbatch.pipeline.shipment import Shipment
-from fastbatch.typing import Dialect, Envelope
+from fastbatch.pipeline.shipment import Shipment, Word
+from fastbatch.typing import Attempt, Dialect, Envelope, Verdict
 
 __all__ = ["Sender"]
 
@@ -34,7 +37,7 @@ class Sender:
         post: Post,
         ledger: Ledger,
         delivery: Delivery,
-        envelope: Callable[[], Envelope],
+        envelopes: Envelopes,
     ) -> None:
         self._config = config
         self._max_batch_bytes = config.limits.max_batch_bytes
@@ -42,7 +45,7 @@ class Sender:
         self._post = post
         self._ledger = ledger
         self._delivery = delivery
-        self._envelope = envelope
+        self._envelopes = envelopes
         self._logger = config.logger
         self._log_level = logging.INFO if config.verbose else logging.DEBUG
 
@@ -85,19 +88,21 @@ class Sender:
     def _recover(self, lane: Lane, shipment: Shipment, error: BaseException) -> None:
         kind = type(error).__name__
         say(self._logger, logging.ERROR, "a sender failed with %s", kind)
+        failure = Verdict("retry", detail=f"the sender failed with {kind}")
+        if shipment.parts:
+            self._conclude(lane, shipment.parts, failure, None)
+            return
         # What raised in the middle of an attempt may have raised after the server had it all.
         shipment.is_possibly_delivered |= shipment.is_in_attempt and not isinstance(error, Exception)
         shipment.attempts += 1
-        try:
-            self._retry(lane, shipment, None, f"the sender failed with {kind}", None)
-        except Exception:  # noqa: BLE001 such as the program's clock
-            lane.retry(shipment, FAILURE_PAUSE)
+        self._park(lane, shipment, failure, None)
 
     def _send(self, lane: Lane, shipment: Shipment, scratch: Scratch) -> None:
         if shipment.route is None and not self._route(lane, shipment):
             return
-        headers = self._dialect.route_headers(shipment.route or 0)
-        envelope = None if shipment.is_framed else self._envelope()
+        now = self._envelopes.now()
+        headers = self._dialect.attempt_headers(_attempt(shipment, now))
+        envelope = None if shipment.is_framed else self._envelopes.again(shipment.created_at, now)
         try:
             is_begun = self._begin_attempt(lane, shipment, scratch, envelope)
         except ValueError as error:
@@ -167,23 +172,64 @@ class Sender:
             return False
 
     def _act(self, lane: Lane, shipment: Shipment, answer: Answer) -> None:
-        verdict = answer.verdict
-        said = f"HTTP {answer.status}" if answer.status is not None else "no response"
-        detail = f"{said}: {verdict.detail}" if verdict.detail else said
+        if answer.verdict.outcome == "itemized":
+            self._act_on_each(lane, shipment, answer)
+        else:
+            self._act_on_all(lane, shipment, answer.verdict, answer.status)
+
+    def _act_on_all(self, lane: Lane, shipment: Shipment, verdict: Verdict, status: int | None) -> None:
         if verdict.outcome == "delivered":
             self._ledger.judge(None)
-            self._delivery.settle(lane, shipment, "", answer.status)
+            self._delivery.settle(lane, shipment, "", status, verdict.detail)
             return
-        self._ledger.judge(detail)
+        verdict = _told(verdict, status)
+        self._ledger.judge(verdict.detail)
         if verdict.outcome == "split" and len(shipment.batch) > 1:
             self._split(lane, shipment)
         elif verdict.outcome in ("drop", "split"):
-            self._delivery.settle(lane, shipment, verdict.cause, answer.status, detail)
+            self._delivery.settle(lane, shipment, verdict.cause, status, verdict.detail)
         else:
             if verdict.outcome == "reroute":
                 self._post.reroute()
                 shipment.route = None
-            self._retry(lane, shipment, answer.status, detail, verdict.retry_after)
+            shipment.is_possibly_delivered |= verdict.is_ambiguous
+            self._retry(lane, shipment, verdict, status)
+
+    def _act_on_each(self, lane: Lane, shipment: Shipment, answer: Answer) -> None:
+        """Give each message what the server said of it; those that it wants again go on as the same request."""
+        messages = lane.read(shipment)
+        if not messages or answer.response is None:
+            return
+        finals, retries, again = _sorted(self._post.judge_each(answer.response, messages))
+        if not finals:
+            self._act_on_all(lane, shipment, again, answer.status)
+        elif not retries and len(finals) == 1:
+            self._act_on_all(lane, shipment, next(iter(finals)), answer.status)
+        else:
+            again = _told(again, answer.status)
+            select, batch = lane.core.select, shipment.batch
+            shares = [
+                shipment.share(select(batch, positions), _word(verdict, answer.status))
+                for verdict, positions in finals.items()
+            ]
+            problem = next((share.word.detail for share in shares if share.word and share.word.cause), None)
+            if retries:
+                shares.append(shipment.share(select(batch, retries), None))
+                shares[-1].is_possibly_delivered |= again.is_ambiguous
+                problem = problem or again.detail
+            self._ledger.judge(problem)
+            if lane.divide(shipment, shares):
+                self._conclude(lane, shares, again, answer.status)
+
+    def _conclude(self, lane: Lane, shares: list[Shipment], again: Verdict, status: int | None) -> None:
+        """Bring each share to its end, and offer the one that has no word again; twice does no harm."""
+        # Each gets its turn, whatever a callback of another raises on this thread; the one without a word is the last.
+        with ExitStack() as turns:
+            for share in reversed(shares):
+                if share.word is not None:
+                    turns.callback(self._delivery.settle, lane, share, share.word.cause)
+                elif not share.is_offered:
+                    turns.callback(self._park, lane, share, again, status)
 
     def _give_up_oversize(self, lane: Lane, shipment: Shipment, detail: str) -> None:
         if len(shipment.batch) > 1:
@@ -205,24 +251,66 @@ class Sender:
             part.attempts = 0
         lane.replace(shipment, parts)
 
-    def _retry(
-        self, lane: Lane, shipment: Shipment, status: int | None, detail: str, retry_after: float | None
-    ) -> None:
-        wait = wait_before_retry(shipment.attempts, retry_after, self._config.retry_after)
+    def _park(self, lane: Lane, shipment: Shipment, verdict: Verdict, status: int | None) -> None:
+        """Retry, whatever the program's own parts raise."""
+        try:
+            self._retry(lane, shipment, verdict, status)
+        except Exception:  # noqa: BLE001 such as the program's clock
+            if not lane.retry(shipment, FAILURE_PAUSE):
+                self._delivery.settle(lane, shipment, "shutdown", status, verdict.detail)
+
+    def _retry(self, lane: Lane, shipment: Shipment, verdict: Verdict, status: int | None) -> None:
+        wait = wait_before_retry(shipment.attempts, verdict.retry_after, self._config.retry_after)
         cause = ""
         if shipment.attempts >= self._config.max_attempts:
             cause = "retries_exhausted"
         elif self._is_too_old(shipment, wait):
             cause = "expired"
         if not cause:
-            shipment.status, shipment.detail = status, detail
-            lane.retry(shipment, wait)
-            return
+            shipment.status, shipment.detail = status, verdict.detail
+            if lane.retry(shipment, wait):
+                return
+            cause = "shutdown"
         if shipment.is_possibly_delivered:
             cause = "possibly_delivered"
-        self._delivery.settle(lane, shipment, cause, status, detail)
+        self._delivery.settle(lane, shipment, cause, status, verdict.detail)
 
     def _is_too_old(self, shipment: Shipment, wait: float) -> bool:
         limit = self._config.delivery_timeout
         age = (self._config.clock() - shipment.batch.oldest_ns) / 1e9
         return limit is not None and age + wait > limit
+
+
+def _attempt(shipment: Shipment, now: str) -> Attempt:
+    """Return what the dialect may say of the next attempt; the first gives the shipment its name."""
+    shipment.request_id = shipment.request_id or str(uuid.uuid4())
+    shipment.created_at = shipment.created_at or now
+    return Attempt(shipment.attempts + 1, shipment.request_id, shipment.created_at, now, shipment.route or 0)
+
+
+def _told(verdict: Verdict, status: int | None) -> Verdict:
+    """Return the verdict with a detail that says what there was for an answer."""
+    said = f"HTTP {status}" if status is not None else "no response"
+    return dataclasses.replace(verdict, detail=f"{said}: {verdict.detail}" if verdict.detail else said)
+
+
+def _word(verdict: Verdict, status: int | None) -> Word:
+    if verdict.outcome == "delivered":
+        return Word("", status, verdict.detail)
+    return Word(verdict.cause, status, _told(verdict, status).detail)
+
+
+def _sorted(verdicts: list[Verdict]) -> tuple[dict[Verdict, list[int]], list[int], Verdict]:
+    """Return the positions of each final verdict, those of the messages that go again, and the verdict on these."""
+    finals: dict[Verdict, list[int]] = defaultdict(list)
+    retries: list[int] = []
+    for position, verdict in enumerate(verdicts):
+        (finals[verdict] if verdict.outcome in ("delivered", "drop", "split") else retries).append(position)
+    said = [verdicts[position] for position in retries]
+    again = Verdict(
+        "retry",
+        retry_after=max((verdict.retry_after or 0.0 for verdict in said), default=None),
+        detail=next((verdict.detail for verdict in said if verdict.detail), ""),
+        is_ambiguous=any(verdict.is_ambiguous for verdict in said),
+    )
+    return finals, retries, again

@@ -31,7 +31,6 @@ from fastbatch.typing import Request, Response
 
 __all__ = ["HttpTransport"]
 
-RESPONSE_LIMIT_BYTES = 64 * 1024
 POOL_SIZE = 64
 """As many as `Config.senders` may be."""
 IDLE_SECONDS = 50.0
@@ -114,7 +113,7 @@ class HttpTransport:
         except _FAILURES as error:
             # Not chained: urllib3's texts may quote a header, and with it the key.
             raise TransportError(_describe(error), possibly_delivered=ATTEMPT.request_left) from None
-        return _read(response, route)
+        return _read(response, route, request.max_response_bytes)
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed when their response is complete."""
@@ -305,11 +304,11 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
         raise ConfigError("ca_file", ca_file, "the path of a PEM file with certificates") from None
 
 
-def _read(response: urllib3.BaseHTTPResponse, route: _Route) -> Response:
-    """Return ``response`` with at most `RESPONSE_LIMIT_BYTES` of its body; only a complete one keeps its connection."""
+def _read(response: urllib3.BaseHTTPResponse, route: _Route, most: int) -> Response:
+    """Return ``response`` with at most ``most`` bytes of its body; only a complete one keeps its connection."""
     try:
         _refuse_what_is_no_answer(response.status, route)
-        body = response.read(RESPONSE_LIMIT_BYTES + 1, decode_content=False)
+        body = response.read(most + 1, decode_content=False)
     except _FAILURES:
         body = b""  # the status said it all
     finally:
@@ -318,7 +317,7 @@ def _read(response: urllib3.BaseHTTPResponse, route: _Route) -> Response:
             response.close()
             response.release_conn()
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status, headers, body[:RESPONSE_LIMIT_BYTES])
+    return Response(response.status, headers, body[:most])
 
 
 def _refuse_what_is_no_answer(status: int, route: _Route) -> None:

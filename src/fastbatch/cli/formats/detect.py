@@ -15,7 +15,7 @@ def detect(name: str, first: bytes, *, is_mapped: bool) -> str | None:
     Return the name of the format, None when nothing fits.
 
     Args:
-        name: The file's, ``-`` for standard input.
+        name: The file's, ``<stdin>`` for standard input.
         first: The first line that is not blank.
         is_mapped: Whether the caller said how rows become events, which messages have no need of.
     """

@@ -1,0 +1,163 @@
+"""Flags as the server defines them: compiled when they arrive, evaluated from then on."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from fastbatch.flags.context import Context
+from fastbatch.flags.dependencies import Decides, Dependencies, break_cycles, value_in
+from fastbatch.flags.doubt import CONTEXT
+from fastbatch.flags.evaluation import Evaluation
+from fastbatch.flags.filters import Filters
+from fastbatch.flags.flag import Project, compile_flag
+from fastbatch.flags.notes import Notes, short
+from fastbatch.flags.outcomes import Outcomes, payload_of
+from fastbatch.flags.special import Constant
+from fastbatch.flags.subject import Subject
+
+__all__ = ["MAX_PROBLEMS", "Definitions", "compile_definitions"]
+
+MAX_PROBLEMS = 1_000
+"""Lines; of what is beyond them only the number is told."""
+
+
+def compile_definitions(payload: Any) -> Definitions:
+    """
+    Return what the definitions endpoint sent, ready to be evaluated.
+
+    Whatever is wrong inside a flag harms that flag alone; see `Definitions.problems`.
+
+    Raises:
+        ValueError: The payload is no object with a list of flags.
+    """
+    if not isinstance(payload, dict) or not isinstance(payload.get("flags"), list):
+        raise ValueError("flag definitions must be an object with a list of flags")
+    return Definitions(payload)
+
+
+class Definitions:
+    """
+    All flags of a project. Nothing in it changes, so threads share it without a lock.
+
+    Args:
+        payload: An object with a list of flags. It is kept, and neither changed nor to be changed.
+    """
+
+    def __init__(self, payload: Mapping[str, Any]) -> None:
+        self.raw_flags: list[dict[str, Any]] = [flag for flag in payload["flags"] if isinstance(flag, dict)]
+        """The flags as received."""
+        self.group_types: dict[str, str] = _texts(payload.get("group_type_mapping"))
+        """The names of the types of group, by index."""
+        self.minimal_flag_called_events: bool = payload.get("minimal_flag_called_events") is True
+        """Whether ``$feature_flag_called`` events of flags without experiment are to be short."""
+        problems: list[str] = []
+        self._raw = _by_key(payload["flags"], problems)
+        compiled, notes = self._compile(payload, problems)
+        self._implicit = any(facts.implicit for facts in notes.values())
+        shared = {key for facts in notes.values() for one in facts.dependencies for key in one.chain}
+        self._constant = {key: flag.outcome if isinstance(flag, Constant) else None for key, flag in compiled.items()}
+        self._decide = {
+            key: partial(value_in, key=key, flag=flag) if key in shared else flag.decide
+            for key, flag in compiled.items()
+            if not isinstance(flag, Constant)
+        }
+        self.problems: tuple[str, ...] = _at_most(problems)
+        """What could not be understood, a line each; no property of a person is in it."""
+
+    def _compile(self, payload: Mapping[str, Any], problems: list[str]) -> tuple[dict[str, Decides], dict[str, Notes]]:
+        compiled: dict[str, Decides] = {}
+        notes = {key: Notes(f"flag {short(key)}") for key in self._raw}
+        cohorts = payload.get("cohorts")
+        filters = Filters(
+            cohorts if isinstance(cohorts, dict) else {},
+            Dependencies(frozenset(self._raw), compiled),
+            payload.get("property_matching_version"),
+        )
+        project = Project(filters, self.group_types)
+        for key, raw in self._raw.items():
+            compiled[key] = compile_flag(key, raw, project, notes[key])
+        break_cycles(notes)
+        problems += [line for facts in notes.values() for line in facts.problems]
+        problems += filters.cohorts.problems
+        return compiled, notes
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._constant
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._constant)
+
+    def __len__(self) -> int:
+        return len(self._constant)
+
+    def evaluate(self, key: str, subject: Subject, now: datetime | None = None) -> Evaluation:
+        """
+        Return what a flag is for a subject.
+
+        Args:
+            key: The flag's.
+            subject: For whom.
+            now: What relative dates are counted back from; None for the current time.
+
+        Raises:
+            KeyError: There is no such flag.
+        """
+        constant = self._constant[key]
+        if constant is not None:
+            return constant
+        try:
+            return self._decide[key](Context(subject, now, self._implicit))
+        except Exception:  # noqa: BLE001 - what a caller's values do when they are looked at is beyond us
+            return self._failed(key)
+
+    def evaluate_all(
+        self, subject: Subject, keys: Iterable[str] | None = None, now: datetime | None = None
+    ) -> dict[str, Evaluation]:
+        """Return what all flags are for a subject, or those of ``keys`` that there are, in the order of definition."""
+        found: dict[str, Any] = dict(self._constant)
+        decide = self._decide
+        if keys is not None:
+            wanted = set(keys)
+            found = {key: constant for key, constant in found.items() if key in wanted}
+            decide = {key: decide[key] for key, constant in found.items() if constant is None}
+        try:
+            context = Context(subject, now, self._implicit)
+            for key, of_flag in decide.items():
+                found[key] = of_flag(context)
+        except Exception:  # noqa: BLE001 - one flag has failed, or all will: each by itself, and as `evaluate` does it
+            found.update({key: self.evaluate(key, subject, now) for key in decide})
+        return found
+
+    def payload(self, key: str, value: bool | str) -> str | None:
+        """Return what a flag's definition attaches to a value, JSON text; raises KeyError."""
+        return payload_of(self._raw[key], value)
+
+    def _failed(self, key: str) -> Evaluation:
+        return Outcomes(key, self._raw[key]).undecided(CONTEXT)
+
+
+def _at_most(problems: list[str]) -> tuple[str, ...]:
+    more = len(problems) - MAX_PROBLEMS
+    return (*problems[:MAX_PROBLEMS], f"and {more} more") if more > 0 else tuple(problems)
+
+
+def _by_key(flags: list[Any], problems: list[str]) -> dict[str, dict[str, Any]]:
+    raw: dict[str, dict[str, Any]] = {}
+    for number, flag in enumerate(flags):
+        key = flag.get("key") if isinstance(flag, dict) else None
+        if not isinstance(key, str):
+            problems.append(f"flag number {number}: no object with a key")
+            continue
+        if key in raw:
+            problems.append(f"flag {short(key)}: defined more than once; the last one counts")
+        raw[sys.intern(key)] = flag
+    return raw
+
+
+def _texts(raw: Any) -> dict[str, str]:
+    pairs = raw.items() if isinstance(raw, dict) else ()
+    return {str(key): value for key, value in pairs if isinstance(value, str)}
