@@ -120,7 +120,8 @@ def test_a_child_that_reports_nothing_waits_for_nothing(in_program, server, call
 
 def test_a_child_of_a_busy_parent_works(make_client, server):
     """Whatever locks were held by other threads at the moment of the fork."""
-    client = make_client(batch_size=5, interval=0.01)
+    # A short queue: a busy machine would not deliver in time what two threads report without a pause.
+    client = make_client(batch_size=5, interval=0.01, max_queue_bytes=1 << 16, max_message_bytes=1000)
     stop = threading.Event()
 
     def produce():
