@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -11,7 +10,7 @@ import pytest
 
 from fastbatch.posthog import Posthog
 from fastbatch.posthog.ids import new_uuid, valid_uuid
-from tests.client.test_fork import in_child
+from tests.support.in_child import in_child
 
 
 def events(server):
@@ -28,7 +27,7 @@ def test_a_forked_child_begins_empty_and_works(make_posthog, server, sent):
         result = posthog.flush(5.0)
         return [result.delivered, posthog.stats().accepted]
 
-    assert in_child(os.fork, work) == [1, 1]
+    assert in_child(work) == [1, 1]
     assert [event["event"] for event in events(server)] == ["child's"]
     assert [event["event"] for event in sent(posthog)] == ["child's", "parent's"]
 
@@ -37,7 +36,7 @@ def test_a_forked_child_begins_empty_and_works(make_posthog, server, sent):
 def test_a_forked_child_makes_ids_of_its_own():
     """At once after the fork, in the same millisecond."""
     new_uuid()
-    of_child = in_child(os.fork, lambda: [new_uuid() for _ in range(1000)])
+    of_child = in_child(lambda: [new_uuid() for _ in range(1000)])
     assert {new_uuid() for _ in range(1000)}.isdisjoint(of_child)
 
 
