@@ -27,11 +27,12 @@ from fastbatch.errors import (
 )
 from fastbatch.fastjson import loads
 from fastbatch.pipeline import debug, lifecycle
-from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode
+from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode, encode_fields
 from fastbatch.pipeline.engine import Engine
-from fastbatch.pipeline.hook import WHOLE, Hook
+from fastbatch.pipeline.hook import Hook
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import FlushResult, Stats
+from fastbatch.pipeline.templates import WHOLE, Templates, composed
 from fastbatch.transports.http import HttpTransport
 from fastbatch.typing import Constants, Message, Stamp, Template
 
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 __all__ = ["Client"]
-
-_STAMPED = frozenset({"messageId", "timestamp", "context", "integrations", "anonymousId"})
-"""Fields that a dialect supplies where the caller does not."""
 
 _QUICK_TRACK = {"userId": "u", "event": "e", "properties": {}}
 _WAKE, _FULL = int(Code.WAKE), int(Code.FULL)
@@ -111,9 +109,7 @@ class Client(Calls, Quick):
         self._engine = engine
         before_send = self._config.before_send
         self._hook = Hook(before_send, self._config, self._dialect, engine.delivery) if before_send else None
-        self._numbers: dict[Template, int] = {}
-        self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
-        self._templates_lock = threading.RLock()
+        self._templates = Templates(engine, self._dialect, self._constants)
         self._pid = os.getpid()
         self._lanes = engine.lanes
         self._first_lane = engine.lanes[0]
@@ -140,7 +136,8 @@ class Client(Calls, Quick):
     def _quick_capture_entry(self) -> CaptureEntry | None:
         """Return the way of `capture_quickly`, None where the dialect or the settings have none."""
         form = self._dialect.quick("capture", self._constants) if self._may_be_quick() else None
-        return None if form is None else CaptureEntry(self._quick_entry(form.template), form.reserved)
+        entry = None if form is None else self._quick_entry(form.template)
+        return None if form is None or entry is None else CaptureEntry(entry, form.reserved)
 
     def _may_be_quick(self) -> bool:
         """Return whether nothing is asked of a call but to encode and to append at the system's time, in one lane."""
@@ -148,12 +145,15 @@ class Client(Calls, Quick):
         is_asked = config.disabled or config.sync_mode or config.ordering or config.before_send
         return dumps is not None and not is_asked and config.clock is time.time_ns
 
-    def _quick_entry(self, template: Template) -> QuickEntry:
-        _, entries = self._engine.add_template(template)
+    def _quick_entry(self, template: Template) -> QuickEntry | None:
+        number = self._templates.number_of(template)
+        if number is None:
+            return None
         core = self._first_lane.core
+        entry = core.entry(number)
         after_push = type(self)._after_push  # noqa: SLF001 - our own
         encoding = (cast("Callable[..., bytes]", dumps), *DUMPS_ARGUMENTS)
-        return QuickEntry(*encoding, after_push, core, core.push, entries[0], *core.addresses(entries[0]))
+        return QuickEntry(*encoding, after_push, core, core.push, entry, *core.addresses(entry))
 
     # Events.
 
@@ -206,15 +206,21 @@ class Client(Calls, Quick):
         try:
             kind, fields = message.kind, message.fields()
             lane = self._lane_of(fields)
-            number, template = self._template(kind, frozenset(fields))
+            number, template = self._templates.find(kind, frozenset(fields))
             if self._hook is None:
-                data = encode(self._dialect.fields(kind, fields, self._constants), kind)
+                data = encode_fields(self._dialect.fields(kind, fields, self._constants), kind)
+                if number is None:
+                    number, template, data = (
+                        self._templates.whole,
+                        WHOLE,
+                        composed(template, data, self._config.clock()),
+                    )
             else:
                 self._notice_fork()
                 revised = self._hook.revise(kind, fields, template, self._constants)
                 if revised is None:
                     return True, None
-                number, template, data = self._number_of(WHOLE, self._numbers), WHOLE, revised.data
+                number, template, data = self._templates.whole, WHOLE, revised.data
         except UnserializableError as error:
             self._refuse("unserializable", f"{error.kind}.{error.field}")
             raise
@@ -234,25 +240,6 @@ class Client(Calls, Quick):
         if len(lanes) == 1:
             return lanes[0]
         return lanes[hash(fields.get("userId") or fields.get("anonymousId")) % len(lanes)]
-
-    def _template(self, kind: str, given: frozenset[str]) -> tuple[int, Template]:
-        """Return the template for a message of this kind with these fields, and its number in every core."""
-        key = kind, given & _STAMPED
-        templates, numbers = self._templates, self._numbers
-        known = templates.get(key)
-        if known is not None:
-            return known
-        template = self._dialect.template(kind, key[1], self._constants)
-        known = templates[key] = self._number_of(template, numbers), template
-        return known
-
-    def _number_of(self, template: Template, numbers: dict[Template, int]) -> int:
-        with self._templates_lock:
-            number = numbers.get(template)
-            if number is None:
-                number, _ = self._engine.add_template(template)
-                numbers[template] = number
-            return number
 
     def _append(self, message: Message, lane: Lane, number: int, template: Template, data: bytes) -> bool:
         deadline = time.monotonic() + self._config.block_timeout if self._config.on_full == "block" else 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any
 
 from fastbatch.config import Config
 from fastbatch.core import core_seed, new_core
@@ -75,10 +74,10 @@ class Engine:
         core = new_core(max_queue_bytes, self.max_message_bytes, core_seed(), self.ledger.lock)
         return Lane(core, self._config, self.ledger, self._envelopes, max_queue_bytes=max_queue_bytes)
 
-    def add_template(self, template: Template) -> tuple[int, list[Any]]:
-        """Register a template with every lane; returns its number, and the entry of each lane's core."""
-        numbers = [lane.core.add_template(template) for lane in self.lanes]
-        return numbers[0], [lane.core.entry(number) for lane, number in zip(self.lanes, numbers, strict=True)]
+    def add_template(self, template: Template) -> int:
+        """Register a template with every lane; returns its number, which is the same in all. One thread at a time."""
+        numbers = {lane.core.add_template(template) for lane in self.lanes}
+        return numbers.pop()
 
     # Senders.
 
