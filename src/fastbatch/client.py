@@ -32,6 +32,7 @@ from fastbatch.pipeline.engine import Engine
 from fastbatch.pipeline.hook import Hook
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import FlushResult, Stats
+from fastbatch.pipeline.plain_json import title
 from fastbatch.pipeline.templates import WHOLE, Templates, composed
 from fastbatch.transports.http import HttpTransport
 from fastbatch.typing import Constants, Message, Stamp, Template
@@ -187,6 +188,7 @@ class Client(Calls, Quick):
             MessageTooLargeError: The encoded message exceeds ``max_message_bytes``, or what a batch can hold.
             ClosedError: After `close`.
             QueueFullError: With ``on_full="raise"``.
+            ConfigError: The ``clock`` says no time.
         """
         is_accepted, _ = self._enqueue_revised(message)
         return is_accepted
@@ -209,12 +211,6 @@ class Client(Calls, Quick):
             number, template = self._templates.find(kind, frozenset(fields))
             if self._hook is None:
                 data = encode_fields(self._dialect.fields(kind, fields, self._constants), kind)
-                if number is None:
-                    number, template, data = (
-                        self._templates.whole,
-                        WHOLE,
-                        composed(template, data, self._config.clock()),
-                    )
             else:
                 self._notice_fork()
                 revised = self._hook.revise(kind, fields, template, self._constants)
@@ -232,6 +228,8 @@ class Client(Calls, Quick):
                 raise
             self._refuse("invalid")
             raise FieldError("Client", "enqueue", type(message), "a message, such as Track") from None
+        if number is None:
+            number, template, data = self._templates.whole, WHOLE, composed(template, data, self._now())
         is_accepted = self._append(message, lane, number, template, data)
         return is_accepted, None if revised is None else revised.message
 
@@ -243,7 +241,7 @@ class Client(Calls, Quick):
 
     def _append(self, message: Message, lane: Lane, number: int, template: Template, data: bytes) -> bool:
         deadline = time.monotonic() + self._config.block_timeout if self._config.on_full == "block" else 0.0
-        while (code := lane.core.append(number, data, self._config.clock())) < 0:
+        while (code := lane.core.append(number, data, self._now())) < 0:
             if code == Code.FULL:
                 if not self._make_room(lane, deadline):
                     return False
@@ -256,14 +254,26 @@ class Client(Calls, Quick):
                 raise MessageTooLargeError(message_length(template, len(data)), self._engine.max_message_bytes)
             elif code == Code.CLOSED:
                 self._refuse_closed()
-            else:
+            else:  # the template is a third party's
                 self._refuse("invalid")
-                raise FieldError(message.kind, "fields", data, "an object that is not empty")
+                raise FieldError(title(message.kind), "kind", message.kind, "of a template with `Stamp.FIELDS`")
         if code == Code.WAKE:
             self._engine.wake(lane)
         if self._config.sync_mode:
             self._engine.send_now()
         return True
+
+    def _now(self) -> int:
+        """Return what the clock says, in order to stamp a message that is refused when it says no time."""
+        try:
+            now_ns = self._config.clock()
+        except Exception:
+            self._refuse("invalid", "Config.clock")
+            raise
+        if isinstance(now_ns, int) and 0 <= now_ns < 1 << 63:
+            return now_ns
+        self._refuse("invalid", "Config.clock")
+        raise ConfigError("clock", now_ns, "a function that returns nanoseconds since 1970, which are not negative")
 
     def _make_room(self, lane: Lane, deadline: float) -> bool:
         """Act on a full queue: True when the message may be offered again, False when it is refused."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from fastbatch import FieldError, Identify, Track
+from fastbatch import ConfigError, FieldError, Identify, Track
 from fastbatch.core import new_core
 from fastbatch.core.interface import MAX_TEMPLATES
 from fastbatch.dialects import Segment
@@ -82,3 +83,42 @@ def test_both_cores_hold_as_many_templates(backend):
     with pytest.raises(ValueError, match="too many"):
         core.add_template(template)
     assert core.append(MAX_TEMPLATES - 1, json.dumps({"a": 1}).encode(), 1) == 0
+
+
+def broken_clock():
+    raise ZeroDivisionError
+
+
+CLOCKS = {
+    "a negative number": (lambda: -5, r"^Config\.clock: -5 is not allowed; must be a function that returns nanosec"),
+    "more than 64 bits": (lambda: 1 << 63, r"^Config\.clock: 9223372036854775808 is not allowed"),
+    "seconds": (lambda: 1_700_000_000.5, r"^Config\.clock: 1700000000\.5 is not allowed"),
+    "nothing": (lambda: None, r"^Config\.clock: None is not allowed"),
+}
+
+
+@pytest.mark.parametrize("made", [0, MAX_TEMPLATES], ids=["with a template", "whole"])
+@pytest.mark.parametrize(("clock", "said"), CLOCKS.values(), ids=CLOCKS)
+def test_a_clock_that_says_no_time_is_named_and_the_event_is_not_shown(scripted, clock, said, made):
+    """The message is refused and counted; what is in it is nobody's to read in an exception."""
+    good = [time.time_ns]
+    client, _ = scripted(clock=lambda: good[0](), max_queue_bytes=2**24)
+    for message in kinds(made):
+        client.enqueue(message)
+    good[0] = clock
+    with pytest.raises(ConfigError, match=said) as caught:
+        client.enqueue(Own("own", {"userId": "swordfish"}))
+    good[0] = time.time_ns
+    assert "swordfish" not in str(caught.value)
+    assert client.stats().refused == {"invalid": 1}
+
+
+def test_a_clock_that_raises_costs_the_event_which_is_counted(scripted):
+    """The program hears of what it did."""
+    good = [time.time_ns]
+    client, _ = scripted(clock=lambda: good[0]())
+    good[0] = broken_clock
+    with pytest.raises(ZeroDivisionError):
+        client.track("u", "e", {})
+    good[0] = time.time_ns
+    assert client.stats().refused == {"invalid": 1}
