@@ -189,6 +189,7 @@ class Client(Calls, Quick):
             ClosedError: After `close`.
             QueueFullError: With ``on_full="raise"``.
             ConfigError: The ``clock`` says no time.
+            Exception: What the message's own code raises; it is counted as invalid.
         """
         is_accepted, _ = self._enqueue_revised(message)
         return is_accepted
@@ -223,10 +224,11 @@ class Client(Calls, Quick):
         except FieldError as error:
             self._refuse("invalid", f"{error.kind}.{error.field}")
             raise
-        except AttributeError:
+        except Exception as error:
+            # Whatever else: the message's own code, or the dialect's, is a third party's.
+            self._refuse("invalid", type(error).__name__)
             if hasattr(message, "kind") and hasattr(message, "fields"):
                 raise
-            self._refuse("invalid")
             raise FieldError("Client", "enqueue", type(message), "a message, such as Track") from None
         if number is None:
             number, template, data = self._templates.whole, WHOLE, composed(template, data, self._now())
@@ -237,7 +239,10 @@ class Client(Calls, Quick):
         lanes = self._lanes
         if len(lanes) == 1:
             return lanes[0]
-        return lanes[hash(fields.get("userId") or fields.get("anonymousId")) % len(lanes)]
+        try:
+            return lanes[hash(fields.get("userId") or fields.get("anonymousId")) % len(lanes)]
+        except TypeError:
+            return lanes[0]  # an id that is a list or a dict: what has none to go by keeps its order in one lane
 
     def _append(self, message: Message, lane: Lane, number: int, template: Template, data: bytes) -> bool:
         deadline = time.monotonic() + self._config.block_timeout if self._config.on_full == "block" else 0.0

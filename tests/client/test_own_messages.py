@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -85,7 +85,17 @@ def test_both_cores_hold_as_many_templates(backend):
     assert core.append(MAX_TEMPLATES - 1, json.dumps({"a": 1}).encode(), 1) == 0
 
 
-def broken_clock():
+class Clock:
+    """A clock that is right until it is told to do something else."""
+
+    def __init__(self) -> None:
+        self.say: Callable[[], Any] = time.time_ns
+
+    def __call__(self) -> Any:
+        return self.say()
+
+
+def fail() -> None:
     raise ZeroDivisionError
 
 
@@ -101,24 +111,87 @@ CLOCKS = {
 @pytest.mark.parametrize(("clock", "said"), CLOCKS.values(), ids=CLOCKS)
 def test_a_clock_that_says_no_time_is_named_and_the_event_is_not_shown(scripted, clock, said, made):
     """The message is refused and counted; what is in it is nobody's to read in an exception."""
-    good = [time.time_ns]
-    client, _ = scripted(clock=lambda: good[0](), max_queue_bytes=2**24)
+    here = Clock()
+    client, _ = scripted(clock=here, max_queue_bytes=2**24)
     for message in kinds(made):
         client.enqueue(message)
-    good[0] = clock
+    here.say = clock
     with pytest.raises(ConfigError, match=said) as caught:
         client.enqueue(Own("own", {"userId": "swordfish"}))
-    good[0] = time.time_ns
+    here.say = time.time_ns
     assert "swordfish" not in str(caught.value)
     assert client.stats().refused == {"invalid": 1}
 
 
-def test_a_clock_that_raises_costs_the_event_which_is_counted(scripted):
+@pytest.mark.parametrize("before_send", [None, lambda event: event], ids=["plain", "before_send"])
+def test_a_clock_that_raises_costs_the_event_which_is_counted(scripted, before_send):
     """The program hears of what it did."""
-    good = [time.time_ns]
-    client, _ = scripted(clock=lambda: good[0]())
-    good[0] = broken_clock
+    here = Clock()
+    client, _ = scripted(clock=here, before_send=before_send)
+    here.say = fail
     with pytest.raises(ZeroDivisionError):
         client.track("u", "e", {})
-    good[0] = time.time_ns
+    here.say = time.time_ns
+    assert client.stats().refused == {"invalid": 1}
+
+
+IDS: dict[str, Any] = {"a list": ["u", 1], "a dict": {"id": 1}, "nested": [{"a": [1]}]}
+
+
+@pytest.mark.parametrize("user_id", IDS.values(), ids=IDS)
+def test_an_id_that_cannot_be_hashed_has_its_order_all_the_same(scripted, user_id):
+    """Ordering looks at the id, which for a message of one's own may be anything that has a JSON form."""
+    client, transport = scripted(ordering="user", senders=3, batch_size=7)
+    for number in range(50):
+        assert client.enqueue(Own("own", {"userId": user_id, "number": number}))
+    assert client.flush(5).pending == 0
+    messages = [message for sent in transport.sent for message in sent.messages]
+    assert [message["number"] for message in messages] == list(range(50))
+    assert messages[0]["userId"] == user_id
+
+
+class Raising(Own):
+    """A message whose own code fails."""
+
+    def fields(self) -> Any:
+        raise self._fields
+
+
+class Unbooled:
+    """An id of a type that knows no truth, like an array of numpy's."""
+
+    def __bool__(self) -> bool:
+        raise ValueError("the truth value of an array")
+
+
+ODD = {
+    "fields that are no dict": (Own("own", ["a"]), (AttributeError, TypeError)),
+    "no fields": (Own("own", None), (AttributeError, TypeError)),
+    "a kind that is no text": (Own(["own"], {"userId": "u"}), TypeError),
+    "an id without truth": (Own("own", {"userId": Unbooled()}), ValueError),
+    "fields that raise": (Raising("own", ZeroDivisionError()), ZeroDivisionError),
+    "fields that lack something": (Raising("own", AttributeError("name")), AttributeError),
+    "fields that lack a key": (Raising("own", KeyError("name")), KeyError),
+}
+
+
+@pytest.mark.parametrize("ordering", [None, "user"])
+@pytest.mark.parametrize(("message", "error"), ODD.values(), ids=ODD)
+def test_whatever_a_message_of_ones_own_raises_is_counted(scripted, message, error, ordering):
+    """The program hears of it, the account as well, and the next message is taken."""
+    client, transport = scripted(ordering=ordering, senders=2)
+    with pytest.raises(error):
+        client.enqueue(message)
+    assert sum(client.stats().refused.values()) == 1
+    assert client.track("u", "next", {})
+    assert client.flush(5).delivered == 1
+    assert transport.events == ["next"]
+
+
+@pytest.mark.parametrize("given", [None, 5, "track", {"userId": "u"}, object()], ids=repr)
+def test_what_is_no_message_is_refused_and_counted(scripted, given):
+    """The error says what is."""
+    client, _ = scripted()
+    with pytest.raises(FieldError, match=r"^Client\.enqueue: .* must be a message, such as Track"):
+        client.enqueue(given)
     assert client.stats().refused == {"invalid": 1}
