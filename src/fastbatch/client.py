@@ -34,6 +34,7 @@ from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import FlushResult, Stats
 from fastbatch.pipeline.plain_json import title
 from fastbatch.pipeline.templates import WHOLE, Templates, composed
+from fastbatch.rules import checked_key, checked_timeout
 from fastbatch.transports.http import HttpTransport
 from fastbatch.typing import Constants, Message, Stamp, Template
 
@@ -72,7 +73,7 @@ class Client(Calls, Quick):
             config = dataclasses.replace(config, super_properties=plain)
         self._dialect = dialects.resolve(config.dialect, config)
         self._config = config.with_limits(self._dialect.limits)
-        self._write_key = _checked_key(write_key)
+        self._write_key = checked_key(write_key)
         self._constants = Constants(
             _plain(config.default_context or {}, "default_context"),
             None if config.integrations is None else _plain(config.integrations, "integrations"),
@@ -311,7 +312,7 @@ class Client(Calls, Quick):
         Args:
             timeout: Seconds; None waits as long as it takes.
         """
-        timeout = _checked_timeout(timeout)
+        timeout = checked_timeout(timeout)
         self._notice_fork()
         return self._engine.flush(timeout)
 
@@ -324,7 +325,7 @@ class Client(Calls, Quick):
         Args:
             timeout: Seconds; None waits as long as it takes.
         """
-        timeout = _checked_timeout(timeout)
+        timeout = checked_timeout(timeout)
         self._notice_fork()
         self._is_closed = True
         self._track_entry = self._capture_entry = None
@@ -367,20 +368,6 @@ class Client(Calls, Quick):
     def __repr__(self) -> str:
         endpoint = self._config.endpoint or self._dialect.endpoint
         return f"<fastbatch.Client {self._dialect.name} {endpoint}{' closed' if self._is_closed else ''}>"
-
-
-def _checked_key(write_key: object) -> str:
-    if not isinstance(write_key, str) or not write_key or not write_key.isprintable() or not write_key.isascii():
-        raise ConfigError("write_key", "<hidden>", "printable ASCII text that is not empty")
-    return write_key
-
-
-def _checked_timeout(timeout: object) -> float | None:
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
-        raise ConfigError("timeout", timeout, "a number of seconds, zero or more, or None")
-    return min(float(timeout), threading.TIMEOUT_MAX / 2)
 
 
 def _plain(value: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -6,13 +6,14 @@ import math
 import os
 import re
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from fastbatch.errors import ConfigError
 
-__all__ = ["RULES", "check_settings", "shown_setting"]
+__all__ = ["RULES", "check_settings", "checked_key", "checked_timeout", "shown_setting"]
 
 QUEUE_LIMIT_BYTES = 1024 * 1024 * 1024
 
@@ -154,3 +155,19 @@ def check_settings(config: Any) -> None:
             raise ConfigError(name, shown_setting(name, value), allowed)
     if config.ca_file is not None and config.ssl_context is not None:
         raise ConfigError("ca_file", config.ca_file, "None when ssl_context is given")
+
+
+def checked_key(write_key: object) -> str:
+    """Return the key; the `ConfigError` for another does not show it."""
+    if not isinstance(write_key, str) or not write_key or not write_key.isprintable() or not write_key.isascii():
+        raise ConfigError("write_key", "<hidden>", "printable ASCII text that is not empty")
+    return write_key
+
+
+def checked_timeout(timeout: object) -> float | None:
+    """Return what a wait may take, seconds, cut to what locks can wait."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
+        raise ConfigError("timeout", timeout, "a number of seconds, zero or more, or None")
+    return min(float(timeout), threading.TIMEOUT_MAX / 2)
