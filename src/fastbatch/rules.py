@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from fastbatch.errors import ConfigError
+from fastbatch.typing import Dialect
 
 __all__ = ["RULES", "check_settings", "checked_key", "checked_timeout", "shown_setting"]
 
@@ -94,7 +95,7 @@ def _has_methods(*names: str) -> Callable[[Any], bool]:
 
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dialect": (
-        lambda v: isinstance(v, str) or _has_methods("template", "envelope", "verdict")(v),
+        lambda v: isinstance(v, str) or any(_has_methods(name)(v) for name in ("template", "envelope", "verdict")),
         "the name of a dialect, or an object that follows the Dialect Protocol",
     ),
     "endpoint": _or_none((_is_endpoint, "an http or https URL with a host and without password, query or fragment")),
@@ -153,8 +154,26 @@ def check_settings(config: Any) -> None:
         value = getattr(config, name)
         if not is_allowed(value):
             raise ConfigError(name, shown_setting(name, value), allowed)
+    _check_dialect(config.dialect)
     if config.ca_file is not None and config.ssl_context is not None:
         raise ConfigError("ca_file", config.ca_file, "None when ssl_context is given")
+
+
+def _check_dialect(dialect: object) -> None:
+    if isinstance(dialect, (str, type)):  # a class in place of its instance has another error
+        return
+    lacks = sorted(
+        name
+        for name in {*Dialect.__annotations__, *vars(Dialect)}
+        if not name.startswith("_") and not _has_member(dialect, name)
+    )
+    if lacks:
+        allowed = f"an object that follows the Dialect Protocol, of which this one lacks {', '.join(lacks)}"
+        raise ConfigError("dialect", dialect, f"{allowed}; `BaseDialect` has defaults for most")
+
+
+def _has_member(dialect: object, name: str) -> bool:
+    return callable(getattr(dialect, name, None)) if name in vars(Dialect) else hasattr(dialect, name)
 
 
 def checked_key(write_key: object) -> str:

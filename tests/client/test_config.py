@@ -113,6 +113,43 @@ def test_a_setting_of_posthogs_says_so_with_another_dialect(backend, name):
     Client("WK", dialect="posthog", **{name: value}).close()
 
 
+class Incomplete:
+    """What somebody wrote of a dialect before looking at all of the Protocol."""
+
+    name = "incomplete"
+    endpoint = "http://127.0.0.1:9"
+    headers = "no method"
+
+    def template(self): ...
+    def envelope(self): ...
+    def verdict(self): ...
+
+
+class Nameless(dialects.BaseDialect):
+    """It inherits nearly all."""
+
+    endpoint = "http://127.0.0.1:9"
+
+
+INCOMPLETE = {
+    "three methods": (
+        Incomplete(),
+        "attempt_headers, compressions, draft, fields, headers, keeps_envelope, limits, max_response_bytes, quick, re",
+    ),
+    "a subclass without a name": (Nameless(), "name"),
+    "one method": (type("One", (), {"verdict": dialects.Segment.verdict})(), "attempt_headers, compressions, draft,"),
+}
+
+
+@pytest.mark.parametrize(("dialect", "lacks"), INCOMPLETE.values(), ids=INCOMPLETE)
+def test_an_incomplete_dialect_is_told_what_it_lacks(backend, dialect, lacks):
+    """Before anything of it is used, with an endpoint of the client's own as well."""
+    for settings in ({}, {"endpoint": "http://127.0.0.1:9"}):
+        with pytest.raises(ConfigError, match=f"Dialect Protocol, of which this one lacks {lacks}") as caught:
+            Client("WK", dialect=dialect, **settings)
+        assert caught.value.field == "dialect"
+
+
 def test_posthogs_settings_come_from_the_environment(backend, monkeypatch, server):
     """Truths, an object and a word."""
     for name, text in {
