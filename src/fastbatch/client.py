@@ -98,7 +98,7 @@ class Client(Calls, Quick):
             **settings: Win over the environment.
 
         Raises:
-            ConfigError: Also when a variable cannot be read as what its setting is.
+            ConfigError: Also for a variable that cannot be read as what its setting is, or is none.
         """
         key = os.environ.get("FASTBATCH_WRITE_KEY", "") if write_key is None else write_key
         return cls(key, **cast("Settings", {**settings_from_environment(), **settings}))

@@ -225,6 +225,30 @@ def test_settings_come_from_the_environment(backend, monkeypatch, server):
     assert request.json["batch"][0]["context"]["app"] == "x"
 
 
+MISSPELT = ["BATCHSIZE", "HEADER", "WRITEKEY", "BACKENDS", "", "FLUSH_AT"]
+
+
+@pytest.mark.parametrize("name", MISSPELT, ids=lambda name: name or "nothing")
+def test_a_misspelt_variable_is_refused_as_a_misspelt_argument_is(monkeypatch, name):
+    """Otherwise a default is used, and nobody knows; the value may be a password and is not shown."""
+    monkeypatch.setenv(f"FASTBATCH_{name}", SECRET)
+    allowed = r"FASTBATCH_WRITE_KEY, FASTBATCH_BACKEND, or FASTBATCH_ and one of BATCH_SIZE, .*, VERBOSE"
+    with pytest.raises(
+        ConfigError, match=rf"^Config\.FASTBATCH_{name}: '<hidden>' is not allowed; must be {allowed}$"
+    ) as caught:
+        Client.from_env("WK")
+    assert SECRET not in str(caught.value)
+
+
+def test_what_is_no_setting_is_left_alone(backend, monkeypatch):
+    """The key, the core and the data of these tests have variables as well; others have other beginnings."""
+    variables = {"FASTBATCH_WRITE_KEY": "WK", "FASTBATCH_SHARED_DATA": "/nowhere", "FASTBATCHSIZE": "5"}
+    for name, text in {**variables, "FASTBATCH_BACKEND": backend, "MY_FASTBATCH_BATCHSIZE": "5"}.items():
+        monkeypatch.setenv(name, text)
+    with Client.from_env(transport=CapturingTransport()) as client:
+        assert client._config.batch_size == 250
+
+
 @pytest.mark.parametrize("status", [200, 400, 503])
 def test_no_log_line_holds_a_key_or_a_payload(make_client, server, caplog, status):
     """At DEBUG, on success and on failure; nor does repr()."""
