@@ -127,11 +127,17 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """One HTTP response: ``headers`` with lower-case names, ``body`` cut to `Request.max_response_bytes`."""
+    """
+    One HTTP response: ``headers`` with lower-case names, ``body`` cut to `Request.max_response_bytes`.
+
+    ``cut`` says why the body is not whole, as far as that is known: ``"too long"``, ``"timeout"`` or ``"network"``;
+    empty otherwise.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cut: str = ""
 
 
 Outcome: TypeAlias = Literal["delivered", "retry", "drop", "split", "reroute", "itemized"]

@@ -186,7 +186,7 @@ def test_a_batch_of_five_thousand_has_five_thousand_verdicts(judged):
     """An answer of half a megabyte is read whole."""
     client, server = judged(
         lambda event, times: (("ok", "drop", "retry")[event["properties"]["n"] % 3], "d" * 60) if times == 1 else "ok",
-        batch_size=5000,
+        batch_size=6000,
     )
     for number in range(5000):
         client.enqueue(Capture(distinct_id="u", event="e", properties={"n": number}))

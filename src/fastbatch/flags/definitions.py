@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from fastbatch.flags.context import Context
-from fastbatch.flags.dependencies import Decides, Dependencies, break_cycles, value_in
+from fastbatch.flags.dependencies import Decides, Dependencies, Shared, break_cycles
 from fastbatch.flags.doubt import CONTEXT
 from fastbatch.flags.evaluation import Evaluation
 from fastbatch.flags.filters import Filters
@@ -60,8 +58,8 @@ class Definitions:
         self._implicit = any(facts.implicit for facts in notes.values())
         shared = {key for facts in notes.values() for one in facts.dependencies for key in one.chain}
         self._constant = {key: flag.outcome if isinstance(flag, Constant) else None for key, flag in compiled.items()}
-        self._decide = {
-            key: partial(value_in, key=key, flag=flag) if key in shared else flag.decide
+        self._flags = {
+            key: Shared(key, flag) if key in shared else flag
             for key, flag in compiled.items()
             if not isinstance(flag, Constant)
         }
@@ -110,7 +108,7 @@ class Definitions:
         if constant is not None:
             return constant
         try:
-            return self._decide[key](Context(subject, now, self._implicit))
+            return self._flags[key].decide(Context(subject, now, self._implicit))
         except Exception:  # noqa: BLE001 - what a caller's values do when they are looked at is beyond us
             return self._failed(key)
 
@@ -119,17 +117,20 @@ class Definitions:
     ) -> dict[str, Evaluation]:
         """Return what all flags are for a subject, or those of ``keys`` that there are, in the order of definition."""
         found: dict[str, Any] = dict(self._constant)
-        decide = self._decide
+        flags = self._flags
         if keys is not None:
             wanted = set(keys)
             found = {key: constant for key, constant in found.items() if key in wanted}
-            decide = {key: decide[key] for key, constant in found.items() if constant is None}
+            flags = {key: flags[key] for key, constant in found.items() if constant is None}
         try:
             context = Context(subject, now, self._implicit)
-            for key, of_flag in decide.items():
-                found[key] = of_flag(context)
-        except Exception:  # noqa: BLE001 - one flag has failed, or all will: each by itself, and as `evaluate` does it
-            found.update({key: self.evaluate(key, subject, now) for key in decide})
+        except Exception:  # noqa: BLE001 - as in evaluate
+            return {key: constant or self._failed(key) for key, constant in found.items()}
+        for key, flag in flags.items():
+            try:
+                found[key] = flag.decide(context)
+            except Exception:  # noqa: BLE001, PERF203 - the same, and it is the fault of this flag alone
+                found[key] = self._failed(key)
         return found
 
     def payload(self, key: str, value: bool | str) -> str | None:
@@ -154,7 +155,7 @@ def _by_key(flags: list[Any], problems: list[str]) -> dict[str, dict[str, Any]]:
             continue
         if key in raw:
             problems.append(f"flag {short(key)}: defined more than once; the last one counts")
-        raw[sys.intern(key)] = flag
+        raw[key] = flag
     return raw
 
 

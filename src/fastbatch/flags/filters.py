@@ -30,6 +30,8 @@ class Filters:
         self.cohorts = Cohorts(cohorts, self.compile)
         self._dependencies = dependencies
         self._operators = operators(2 if version == 2 else 1)
+        self._made: dict[tuple[str, str, str], Matcher] = {}
+        """Many flags have the same filters: equal ones are one."""
 
     def compile(self, raw: Any, notes: Notes) -> Matcher:
         """Return the matcher of a filter. One that is not understood is always in doubt, and noted."""
@@ -53,9 +55,12 @@ class Filters:
             notes.refuse(f"property {short(key)}: unknown operator {short(name)}")
             return _always(UNSUPPORTED)
         notes.implicit |= key in IMPLICIT
-        key = sys.intern(key)
+        value = raw.get("value")
+        same = (name, key, repr(value))
         try:
-            return make(key, raw.get("value"))
+            if same not in self._made:
+                self._made[same] = make(sys.intern(str.__str__(key)), value)
+            return self._made[same]
         except UnusableError as error:
             notes.refuse(f"property {short(key)}: {name} cannot be evaluated here: {error}")
             return _unless_null(key) if name in NO_MATCH_FOR_NULL else _always(UNSUPPORTED)

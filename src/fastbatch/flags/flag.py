@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
-from fastbatch.flags.conditions import Condition, Conditions, Plan, Rollout
+from fastbatch.flags.conditions import Condition, Conditions, OneCondition, Plan, every
 from fastbatch.flags.context import Context
 from fastbatch.flags.dependencies import Decides
-from fastbatch.flags.doubt import CONTEXT, CONTINUITY, UNSUPPORTED
+from fastbatch.flags.doubt import CONTINUITY, UNSUPPORTED
 from fastbatch.flags.evaluation import Evaluation
 from fastbatch.flags.filters import Filters
 from fastbatch.flags.hashing import above
@@ -57,28 +56,29 @@ class _Reading:
         if self._raw.get("ensure_experience_continuity"):
             return Constant(self.outcomes.undecided(CONTINUITY))
         self._rules = _object(self._raw.get("filters"), "filters")
-        plan = self._plan()
-        if self._rules.get("feature_enrollment") is True:
-            return Enrollment(plan, self.outcomes)
         variants = Variants(_object(self._rules.get("multivariate"), "multivariate").get("variants"))
         conditions = self._conditions(variants)
         self.outcomes.unsupported = self._notes.unsupported
-        if plan.whose is Context.device:
-            plan = plan._replace(absent=self.outcomes.without_device())
-        plan = plan._replace(variant_ends=variants.ends)
+        plan = self._plan(variants)
+        if self._rules.get("feature_enrollment") is True:
+            return Enrollment(plan, self.outcomes)
         holdout = _object(self._rules.get("holdout"), "holdout")
         return held_out(holdout, _quickest(conditions, plan, self.outcomes), plan, self.outcomes)
 
-    def _plan(self) -> Plan:
-        plan = Plan(self._key, None, self.outcomes.undecided(CONTEXT), bool(self._rules.get("early_exit")))
+    def _plan(self, variants: Variants) -> Plan:
+        plan = Plan(
+            self._key,
+            absent=self.outcomes.without_device(),
+            early_exit=bool(self._rules.get("early_exit")),
+            variant_ends=variants.ends,
+        )
         index = self._rules.get("aggregation_group_type_index")
         if index is not None:
             kind = self._project.group_types.get(str(index))
             if not kind:
                 raise MalformedError(f"group type {short(index)} is unknown")
-            return plan._replace(
-                whose=partial(Context.group, kind=kind), absent=self.outcomes.value(False, "no_group_type")
-            )
+            absent = self.outcomes.value(False, "no_group_type")
+            return plan._replace(whose=lambda context: context.group(kind), absent=absent)
         bucketed_by = self._raw.get("bucketing_identifier") or self._rules.get("bucketing_identifier")
         return plan._replace(whose=Context.device) if bucketed_by == "device_id" else plan
 
@@ -96,7 +96,8 @@ class _Reading:
         share = raw.get("rollout_percentage")
         bound = None if share is None else above(percentage(share, "the rollout of a condition") / 100)
         out = self.outcomes.value(False, "out_of_rollout_bound", index)
-        return Condition(matchers, bound, group, self._values(index, raw, variants), out) if meant else None
+        meets = every(matchers) if matchers else None
+        return Condition(meets, bound, group, self._values(index, raw, variants), out) if meant else None
 
     def _group(self, raw: dict[str, Any]) -> tuple[str | None, bool]:
         """Return the type of group that a condition speaks of, None for the flag's own; and whether it is known."""
@@ -118,14 +119,16 @@ class _Reading:
 
 def _quickest(conditions: tuple[Condition, ...], plan: Plan, outcomes: Outcomes) -> Decides:
     """Return the least that decides these conditions."""
-    first = conditions[0] if conditions else None
-    if plan.whose is None and (first is None or not (first.matchers or first.group or len(first.results) > 1)):
-        if first is None:
-            return Constant(outcomes.value(False, "no_condition_match"))
-        if first.bound is None:
+    if plan.whose is not None:
+        return Conditions(conditions, plan, outcomes)
+    if not conditions:
+        return Constant(outcomes.value(False, "no_condition_match"))
+    first = conditions[0]
+    if first.group is None and len(first.results) == 1:
+        if first.meets is None and first.bound is None:
             return Constant(first.results[0])
         if len(conditions) == 1:
-            return Rollout(first.bound, first, plan)
+            return OneCondition(first, plan, outcomes)
     return Conditions(conditions, plan, outcomes)
 
 

@@ -45,7 +45,7 @@ class Enrollment:
 
     def decide(self, context: Context) -> Evaluation:
         """Return the outcome for a subject; groups have no such property."""
-        audience = context.person if self._plan.whose is None else self._plan.whose(context)
+        audience = context if self._plan.whose is None else self._plan.whose(context)
         if audience is None:
             return self._plan.absent
         if audience.is_group:
@@ -69,7 +69,7 @@ class Holdout:
 
     def decide(self, context: Context) -> Evaluation:
         """Return the outcome for a subject."""
-        audience = context.person if self._plan.whose is None else self._plan.whose(context)
+        audience = context if self._plan.whose is None else self._plan.whose(context)
         if audience is None:
             return self._plan.absent
         if self._bound is None or digest(_HOLDOUT, audience.bucket) < self._bound:
