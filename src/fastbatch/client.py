@@ -78,9 +78,10 @@ class Client(Calls, Quick):
             _plain(config.default_context or {}, "default_context"),
             None if config.integrations is None else _plain(config.integrations, "integrations"),
         )
-        self._transport = config.transport or HttpTransport(
-            config.proxy, config.ca_file, config.ssl_context, pool_size=config.senders
-        )
+        transport = config.transport  # what is given may be false, and is not None
+        if transport is None:
+            transport = HttpTransport(config.proxy, config.ca_file, config.ssl_context, pool_size=config.senders)
+        self._transport = transport
         self._is_closed = False
         self._fork_locks: dict[int, threading.RLock] = {}
         if config.debug:

@@ -108,7 +108,7 @@ class Config:
     """PostHog: events say that they come from a server."""
 
     transport: Transport | None = None
-    """None is HTTP by urllib3."""
+    """None is HTTP by urllib3; one that is given is the program's to close, after the clients that use it."""
     clock: Callable[[], int] = time.time_ns
     """What time it is, nanoseconds since 1970; tests give their own."""
     proxy: str | None = dataclasses.field(default=None, repr=False)

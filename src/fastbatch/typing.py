@@ -316,7 +316,11 @@ class Dialect(Protocol):
 
 @runtime_checkable
 class Transport(Protocol):
-    """Carries a request to a server. Called by many threads at once."""
+    """
+    Carries a request to a server. Called by many threads at once, and by every client that it is given to.
+
+    Who makes one closes it: a client does so with its own, and leaves to the program what the program gave it.
+    """
 
     def send(self, request: Request, timeout: float) -> Response:
         """
@@ -328,7 +332,7 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections; called by whoever made it, when no client uses it any more."""
         ...
 
 

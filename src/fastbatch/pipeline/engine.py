@@ -122,8 +122,12 @@ class Engine:
                 self._running_senders -= 1
                 is_last = self._running_senders == 0
             if is_last:
-                self._transport.close()
-                lifecycle.forget(self)
+                self._end()
+
+    def _end(self) -> None:
+        if self._config.transport is None:  # else it is the program's, and perhaps another client's too
+            self._transport.close()
+        lifecycle.forget(self)
 
     def _has_senders(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
@@ -229,8 +233,7 @@ class Engine:
         self._wait_for_settling()
         self._reporter.wait(deadline)
         self._join(deadline)
-        self._transport.close()
-        lifecycle.forget(self)
+        self._end()
         self.notices.tell_rest()
         delivered_now, dropped_now = self.ledger.outcomes()
         return FlushResult(delivered_now - delivered, dropped_now - dropped, 0)
