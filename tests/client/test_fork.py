@@ -127,6 +127,26 @@ def test_a_child_of_a_busy_parent_works(make_client, server):
     assert events_at(server).count("parent") == client.stats().delivered
 
 
+@pytest.mark.parametrize(
+    "settings", [{}, {"compression": "none"}, {"dialect": "posthog", "compression": "none"}], ids=str
+)
+def test_sending_imports_nothing(backend, server, settings):
+    """A fork during a sender's import would leave the import's lock taken in the child."""
+    done = run_program(
+        f"""
+import sys
+from fastbatch import Client
+client = Client("WK", endpoint={server.url()!r}, **{settings!r})
+before = set(sys.modules)
+client.track("u", "e", {{}})
+client.close(5)
+print(client.stats().delivered, sorted(set(sys.modules) - before))
+""",
+        backend=backend,
+    )
+    assert (done.stdout, done.stderr) == ("1 []\n", "")
+
+
 def test_forks_of_forks_work(make_client, server):
     """Each generation begins anew."""
     client = make_client(interval=QUIET)
