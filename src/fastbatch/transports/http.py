@@ -39,8 +39,8 @@ IDLE_SECONDS = 50.0
 ROUTES = 32
 """Different URLs that are remembered; a client has one to three."""
 
-# What looks a host up imports it at its first use. A fork at that moment would leave the import's lock taken in the child,
-# whose senders would wait for it for ever.
+# What looks a host up imports it at its first use. A fork at that moment would leave the import's lock taken in the
+# child, whose senders would wait for it for ever.
 codecs.lookup("idna")
 
 _NO_RETRIES = urllib3.Retry(False, redirect=False)
