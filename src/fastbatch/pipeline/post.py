@@ -71,16 +71,17 @@ class Post:
 
     def _judge(self, response: Response) -> Verdict:
         try:
-            return self._dialect.verdict(response)
+            verdict: object = self._dialect.verdict(response)
         except Exception as error:  # noqa: BLE001 a third party's dialect may raise anything
             return _failed(error)
+        return verdict if isinstance(verdict, Verdict) else _unfounded(verdict)
 
     def judge_each(self, response: Response, messages: Sequence[bytes]) -> list[Verdict]:
         """Return the dialect's verdict for each of these messages; never raises."""
         try:
             verdicts = self._dialect.verdicts(response, messages)
             if len(verdicts) == len(messages):
-                return verdicts
+                return [one if isinstance(one, Verdict) else _unfounded(one) for one in verdicts]
             failed = Verdict("drop", detail=f"the dialect has {len(verdicts)} verdicts on {len(messages)} messages")
         except Exception as error:  # noqa: BLE001 a third party's dialect may raise anything
             failed = _failed(error)
@@ -100,6 +101,10 @@ class Post:
 
 def _failed(error: Exception) -> Verdict:
     return Verdict("drop", "rejected", detail=f"the dialect raised {type(error).__name__} on the answer")
+
+
+def _unfounded(verdict: object) -> Verdict:
+    return Verdict("drop", "rejected", detail=f"the dialect returned {type(verdict).__name__} instead of a verdict")
 
 
 def _merged(headers: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:
