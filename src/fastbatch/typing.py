@@ -309,7 +309,8 @@ class Dialect(Protocol):
         """
         Bring ``routes`` up to date after a ``reroute`` verdict.
 
-        ``ask(method, url)`` makes one request with this dialect's headers; it raises `TransportError`.
+        ``ask(method, url)`` makes one request with this dialect's headers; it raises `TransportError`. What this raises
+        is logged, and the batch is tried again by the old routes.
         """
         ...
 

@@ -55,7 +55,8 @@ class Engine:
         if config.compression not in dialect.compressions:
             allowed = ", ".join(map(repr, sorted(dialect.compressions)))
             raise ConfigError("compression", config.compression, f"one that {dialect.name} takes: {allowed}")
-        post = Post(config, dialect, write_key, transport, compressor(config.compression, config.compression_level))
+        compress = compressor(config.compression, config.compression_level)
+        post = Post(config, dialect, write_key, transport, compress, self.notices)
         self._sender = Sender(config, dialect, post, self.ledger, self.delivery, self._envelopes)
         count = config.senders if config.ordering else 1
         self.lanes = [self._new_lane(count) for _ in range(count)]

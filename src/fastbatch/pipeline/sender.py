@@ -198,7 +198,7 @@ class Sender:
         else:
             shipment.is_in_attempt = False
             if verdict.outcome == "reroute":
-                self._post.reroute()
+                self._post.reroute(len(shipment.batch))
                 shipment.route = None
             shipment.is_possibly_delivered |= verdict.is_ambiguous
             self._retry(lane, shipment, verdict, status)
