@@ -196,7 +196,7 @@ class _Routes:
         return manager
 
     def _context(self) -> ssl.SSLContext:
-        # Not before it is needed: loading the system's authorities takes 20 ms.
+        # Not before it is needed: loading the system's authorities is slow.
         if self._ssl_context is None:
             self._ssl_context = ssl.create_default_context()
         return self._ssl_context
