@@ -78,7 +78,7 @@ def padded(client: Any, length: int) -> Capture:
     """Return an event whose message has that length."""
     message = Capture(distinct_id="u", event="e", properties={"pad": ""})
     fields = message.fields()
-    _, template = client._template("capture", frozenset(fields))
+    _, template = client._templates.find("capture", frozenset(fields))
     least = message_length(
         template, len(encode(client._dialect.fields("capture", fields, client._constants), "capture"))
     )

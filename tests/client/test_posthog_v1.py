@@ -357,7 +357,7 @@ def test_ctrl_c_in_a_callback_leaves_no_event_without_its_outcome(scripted):
     engine = client._engine
     for name in ("ok", "drop", "retry retry ok"):  # queued and not yet sent, which no call does with `sync_mode`
         fields = client._dialect.fields("capture", {"event": name, "userId": "u"}, client._constants)
-        number, _ = client._template("capture", frozenset())
+        number, _ = client._templates.find("capture", frozenset())
         assert client._first_lane.core.append(number, encode(fields, "capture"), time.time_ns()) >= 0
     with pytest.raises(KeyboardInterrupt):
         engine.send_now()

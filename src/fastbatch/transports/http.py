@@ -7,6 +7,7 @@ retry, no redirect, no decoding, no draining of a response that does not end.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import http.client
 import os
@@ -37,6 +38,10 @@ IDLE_SECONDS = 50.0
 """The longest that a connection is kept unused: many servers and NAT devices forget it after 60 s."""
 ROUTES = 32
 """Different URLs that are remembered; a client has one to three."""
+
+# What looks a host up imports it at its first use. A fork at that moment would leave the import's lock taken in the
+# child, whose senders would wait for it for ever.
+codecs.lookup("idna")
 
 _NO_RETRIES = urllib3.Retry(False, redirect=False)
 _FAILURES = (HTTPError, http.client.HTTPException, OSError, ValueError)
@@ -191,7 +196,7 @@ class _Routes:
         return manager
 
     def _context(self) -> ssl.SSLContext:
-        # Not before it is needed: loading the system's authorities takes 20 ms.
+        # Not before it is needed: loading the system's authorities is slow.
         if self._ssl_context is None:
             self._ssl_context = ssl.create_default_context()
         return self._ssl_context
