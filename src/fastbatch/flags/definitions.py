@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from fastbatch.flags.alike import Together
+from fastbatch.flags.constant import Constant
 from fastbatch.flags.context import Context
 from fastbatch.flags.dependencies import Decides, Dependencies, Shared, break_cycles
 from fastbatch.flags.doubt import CONTEXT
@@ -14,7 +16,6 @@ from fastbatch.flags.filters import Filters
 from fastbatch.flags.flag import Project, compile_flag
 from fastbatch.flags.notes import Notes, short
 from fastbatch.flags.outcomes import Outcomes, payload_of
-from fastbatch.flags.special import Constant
 from fastbatch.flags.subject import Subject
 
 __all__ = ["MAX_PROBLEMS", "Definitions", "compile_definitions"]
@@ -63,6 +64,7 @@ class Definitions:
             for key, flag in compiled.items()
             if not isinstance(flag, Constant)
         }
+        self._together = Together(self._flags)
         self.problems: tuple[str, ...] = _at_most(problems)
         """What could not be understood, a line each; no property of a person is in it."""
 
@@ -117,21 +119,26 @@ class Definitions:
     ) -> dict[str, Evaluation]:
         """Return what all flags are for a subject, or those of ``keys`` that there are, in the order of definition."""
         found: dict[str, Any] = dict(self._constant)
-        flags = self._flags
         if keys is not None:
             wanted = set(keys)
             found = {key: constant for key, constant in found.items() if key in wanted}
-            flags = {key: flags[key] for key, constant in found.items() if constant is None}
         try:
             context = Context(subject, now, self._implicit)
         except Exception:  # noqa: BLE001 - as in evaluate
             return {key: constant or self._failed(key) for key, constant in found.items()}
+        if keys is None:
+            for flags in self._together.decide(context, found):
+                self._decide(flags, context, found)
+        else:
+            self._decide({key: self._flags[key] for key, each in found.items() if each is None}, context, found)
+        return found
+
+    def _decide(self, flags: Mapping[str, Decides], context: Context, found: dict[str, Evaluation]) -> None:
         for key, flag in flags.items():
             try:
                 found[key] = flag.decide(context)
-            except Exception:  # noqa: BLE001, PERF203 - the same, and it is the fault of this flag alone
+            except Exception:  # noqa: BLE001, PERF203 - as in evaluate, and it is the fault of this flag alone
                 found[key] = self._failed(key)
-        return found
 
     def payload(self, key: str, value: bool | str) -> str | None:
         """Return what a flag's definition attaches to a value, JSON text; raises KeyError."""
