@@ -103,6 +103,13 @@ class Client(Calls, Quick):
         key = os.environ.get("FASTBATCH_WRITE_KEY", "") if write_key is None else write_key
         return cls(key, **cast("Settings", {**settings_from_environment(), **settings}))
 
+    def _set_before_send(self, function: Callable[..., Any] | None) -> None:
+        """Change what sees every message, from now on; raises `ConfigError` for what is no function."""
+        self._config = dataclasses.replace(self._config, before_send=function)
+        self._hook = Hook(function, self._config, self._dialect, self._engine.delivery) if function else None
+        if not self._is_closed:
+            self._track_entry, self._capture_entry = self._quick_track_entry(), self._quick_capture_entry()
+
     def _bind(self) -> None:
         """Make a new, empty engine, and what the shorthands keep of it."""
         engine = Engine(self._config, self._dialect, self._write_key, self._transport)

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from fastbatch import Client
+from fastbatch.core.quick import IS_IN_C
+from fastbatch.testing import CapturingTransport, assert_conserved
+from tests.support.quick_track import InPython, opened
 from tests.support.transports import ScriptedTransport
 
 QUIET = 3600.0
@@ -44,3 +47,28 @@ def elapsed() -> Callable[[], float]:
     """A function that returns the seconds since the test began."""
     began = time.monotonic()
     return lambda: time.monotonic() - began
+
+
+IMPLEMENTATIONS = [*([pytest.param(Client, id="c")] if IS_IN_C else []), pytest.param(InPython, id="python")]
+
+
+@pytest.fixture(params=IMPLEMENTATIONS)
+def implementation(request: pytest.FixtureRequest, backend: str) -> type[Client]:
+    """A class of clients with a quick way of `track`, on each backend."""
+    return request.param
+
+
+@pytest.fixture
+def make_quick(implementation: type[Client]) -> Iterator[Callable[..., tuple[Client, CapturingTransport]]]:
+    """Makes clients and their transports; in the end each is closed, and its account must add up."""
+    clients = []
+
+    def make(**settings: Any) -> tuple[Client, CapturingTransport]:
+        client, transport = opened(implementation, **settings)
+        clients.append(client)
+        return client, transport
+
+    yield make
+    for client in clients:
+        client.close(timeout=5.0)
+        assert_conserved(client)

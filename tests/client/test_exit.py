@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
-SRC = str(Path(__file__).resolve().parents[2] / "src")
+from tests.support.quiet_process import FORKS, WHEN_QUIET, run_program
 
 START = """
 import sys, os, ctypes, gc
@@ -33,15 +31,8 @@ def run(
     code: str, endpoint: str, backend: str, close_timeout: float = 5.0
 ) -> tuple[subprocess.CompletedProcess, float]:
     began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", START.format(endpoint=endpoint, close_timeout=close_timeout) + code],
-        env={**os.environ, "PYTHONPATH": SRC, "FASTBATCH_BACKEND": backend},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    return done, time.monotonic() - began
+    program = START.format(endpoint=endpoint, close_timeout=close_timeout) + code
+    return run_program(program, "-W", "error", backend=backend), time.monotonic() - began
 
 
 def numbers_at(server) -> list[int]:
@@ -101,13 +92,13 @@ for other in others:
     assert took < 3.5
 
 
-@pytest.mark.parametrize("fork", ["os.fork()", "ctypes.PyDLL(None).fork()"])
+@pytest.mark.parametrize("fork", FORKS)
 @pytest.mark.parametrize("child", ["sys.exit(0)", "client.track('u', 'e', {'n': 300}); sys.exit(0)"])
 def test_a_forked_child_that_exits_sends_only_its_own(backend, server, fork, child):
     """And does not wait for the parent's."""
     code = f"""
 import time
-time.sleep(0.2)  # a thread that waits for the GIL while libc forks would leave it unusable in the child
+{WHEN_QUIET}
 pid = {fork}
 if pid == 0:
     {child}

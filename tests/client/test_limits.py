@@ -9,7 +9,6 @@ import pytest
 
 from fastbatch import ConfigError, MessageTooLargeError, QueueFullError
 from fastbatch.core.interface import record_span
-from fastbatch.testing import CapturingTransport
 
 QUIET = 3600.0
 
@@ -137,18 +136,16 @@ def test_drop_oldest_keeps_the_newest_and_counts_the_evicted(scripted):
     assert numbers[-50:] == list(range(450, 500))
 
 
-def test_drop_oldest_gives_up_what_waits_for_its_retry_before_what_is_new(make_client):
+def test_drop_oldest_gives_up_what_waits_for_its_retry_before_what_is_new(scripted):
     """In an outage all that is queued soon waits for a retry, and none of it may keep newer events out."""
-    transport = CapturingTransport(*[503] * 1000)
-    client = make_client(
-        transport=transport, max_queue_bytes=20_000, max_message_bytes=1000, batch_size=5, senders=1, interval=0.01,
+    client, transport = scripted(
+        default=503, max_queue_bytes=20_000, max_message_bytes=1000, batch_size=5, senders=1,
         on_full="drop_oldest", retry_after=lambda attempt: 60.0,
     )  # fmt: skip
     for number in range(30):
         client.track("u", f"e{number}", {"pad": "x" * 200})
-    deadline = time.monotonic() + 5
-    while client.stats().queued and time.monotonic() < deadline:
-        time.sleep(0.01)
+    transport.wait_for(6)
+    assert client.stats().queued == 0
     for number in range(30, 130):
         assert client.track("u", f"e{number}", {"pad": "x" * 200})
     assert client.stats().refused == {}

@@ -69,6 +69,7 @@ def test_the_question_says_all_that_is_known(flag_server, make_flags):
         "person_properties": {"plan": "pro"},
         "group_properties": {"company": {"$group_key": "c", "size": 3}, "team": {"$group_key": 7}},
         "geoip_disable": False,
+        "evaluation_runtime": "server",
         "flag_keys_to_evaluate": ["beta"],
     }
 

@@ -41,6 +41,8 @@ def encode_question(question: Question, project_api_key: str) -> bytes:
         "person_properties": question.person_properties,
         "group_properties": question.group_properties,
         "geoip_disable": question.disable_geoip,
+        # A flag may be for servers alone, and PostHog does not know what we are by our User-Agent.
+        "evaluation_runtime": "server",
         "sent_at": datetime.now(timezone.utc).isoformat(),
     }
     if question.keys:

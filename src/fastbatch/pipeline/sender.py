@@ -277,8 +277,10 @@ class Sender:
 
     def _is_too_old(self, shipment: Shipment, wait: float) -> bool:
         limit = self._config.delivery_timeout
+        if limit is None:
+            return False
         age = (self._config.clock() - shipment.batch.oldest_ns) / 1e9
-        return limit is not None and age + wait > limit
+        return age + wait > limit
 
 
 def _attempt(shipment: Shipment, now: str) -> Attempt:
