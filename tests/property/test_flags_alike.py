@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from fastbatch.flags.definitions import compile_definitions
 from fastbatch.flags.subject import Subject
-from tests.support.flag_differences import flag, of, where
+from tests.support.flag_differences import depends_on, flag, of, where
 from tests.support.flag_worlds import World, seeds
 
 SHARES = (0, 30, 70, 100, None)
@@ -41,6 +41,10 @@ def test_all_flags_are_what_each_is_by_itself():
             found = compiled.evaluate_all(subject)
             assert found == {key: compiled.evaluate(key, subject) for key in compiled}
             assert list(found) == list(compiled)
+            values = compiled.values(subject)
+            assert list(values.items()) == [(key, each.value) for key, each in found.items()]
+            payloads = {key: each.payload for key, each in found.items() if each.payload is not None}
+            assert compiled.payloads(values) == payloads
             seen.update(each.reason for each in found.values())
 
     compare()
@@ -91,3 +95,13 @@ def test_a_property_that_raises_harms_the_flags_that_look_at_it():
         **{f"good-{number}": True for number in range(3)},
     }
     assert {each.unresolved for key, each in found.items() if key.startswith("bad")} == {"missing_context"}
+
+
+def test_an_id_that_cannot_be_hashed_harms_no_flag_that_needs_no_hash():
+    """One that is on for everybody has its value, also where another flag asks for it."""
+    compiled = compile_definitions(of(flag("on", []), flag("off"), flag("it", [depends_on("on")])))
+    nobody = Subject("\ud800")
+    expected = {"on": True, "off": False, "it": None}
+    assert compiled.values(nobody) == expected
+    assert {key: compiled.evaluate(key, nobody).value for key in compiled} == expected
+    assert compiled.values(nobody, ["it", "on", "gone"]) == {"on": True, "it": None}
