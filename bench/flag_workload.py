@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MANY", "ONE", "PERSON", "client", "definitions", "peer"]
+__all__ = ["MANY", "ONE", "PERSON", "TYPICAL", "client", "definitions", "peer"]
 
 PERSON = {
     "plan": "pro",
@@ -70,6 +70,9 @@ MANY = {
     "10 000 flags of eight kinds, one person": definitions(10_000),
     "10 000 flags of a rollout alone, one person": _rollouts(10_000),
 }
+
+TYPICAL = frozenset({next(iter(ONE)), next(iter(MANY))})
+"""The others have nothing to evaluate but a hash, and show what is left then: a call, and SHA-1."""
 
 
 def peer(payload: dict[str, Any]) -> Any:
