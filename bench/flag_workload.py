@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["MANY", "ONE", "PERSON", "definitions", "peer"]
+__all__ = ["MANY", "ONE", "PERSON", "TYPICAL", "client", "definitions", "peer"]
 
 PERSON = {
     "plan": "pro",
@@ -71,6 +71,9 @@ MANY = {
     "10 000 flags of a rollout alone, one person": _rollouts(10_000),
 }
 
+TYPICAL = frozenset({next(iter(ONE)), next(iter(MANY))})
+"""The others have nothing to evaluate but a hash, and show what is left then: a call, and SHA-1."""
+
 
 def peer(payload: dict[str, Any]) -> Any:
     """Return the package's client with the definitions, as its poller would leave it."""
@@ -79,3 +82,31 @@ def peer(payload: dict[str, Any]) -> Any:
     client = posthog.Client("phc_bench", sync_mode=True, send=False, enable_local_evaluation=False)
     client._update_flag_state({"flags": payload["flags"], "group_type_mapping": {}, "cohorts": {}})
     return client
+
+
+def client(payload: dict[str, Any]) -> Any:
+    """Return our client with the definitions, as one that shares them with other processes gets them."""
+    from fastbatch.posthog import Posthog
+
+    return Posthog(
+        "phc_bench", personal_api_key="phx_bench", flag_definition_cache_provider=_Store(payload), send=False
+    )
+
+
+class _Store:
+    """Has the definitions."""
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self._payload = payload
+
+    def should_fetch_flag_definitions(self) -> bool:
+        return False
+
+    def get_flag_definitions(self) -> dict[str, Any]:
+        return self._payload
+
+    def on_flag_definitions_received(self, data: dict[str, Any]) -> None:
+        raise AssertionError(f"nobody asks the server, and yet it sent {len(data['flags'])} flags")
+
+    def shutdown(self) -> None:
+        pass

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
 
+from fastbatch.flags.constant import Constant
 from fastbatch.flags.context import Audience, Context, Matcher
-from fastbatch.flags.doubt import Doubt, graver
+from fastbatch.flags.dependencies import Decides
+from fastbatch.flags.doubt import graver
 from fastbatch.flags.evaluation import Evaluation
 from fastbatch.flags.hashing import VARIANT_SALT, digest, seed
 from fastbatch.flags.outcomes import Outcomes
 
-__all__ = ["Condition", "Conditions", "OneCondition", "Plan", "every"]
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
-
-def every(matchers: tuple[Matcher, ...]) -> Matcher:
-    """Return the matcher that all of some are met; a doubt about one is of no matter when another is not met."""
-    if len(matchers) == 1:
-        return matchers[0]
-
-    def match(properties: Mapping[str, Any], context: Context) -> bool | Doubt:
-        doubt: Doubt | None = None
-        for each in matchers:
-            outcome = each(properties, context)
-            if outcome is True:
-                continue
-            if outcome is False:
-                return False
-            # The server is needed at once only when nothing else was in doubt before.
-            if doubt is None:
-                doubt = outcome
-            elif not doubt.requires_server:
-                doubt = graver(doubt, outcome)
-        return True if doubt is None else doubt
-
-    return match
+__all__ = ["Condition", "Conditions", "Plan", "Rollout", "quickest"]
 
 
 class Condition(NamedTuple):
@@ -57,6 +39,8 @@ class Plan(NamedTuple):
     """What a definition says besides its conditions."""
 
     key: str
+    missed: Evaluation
+    """The outcome for those who meet no condition."""
     absent: Evaluation
     """The outcome for a subject that has not what ``whose`` finds."""
     whose: Callable[[Context], Audience | None] | None = None
@@ -64,6 +48,19 @@ class Plan(NamedTuple):
     early_exit: bool = False
     """Whether the first condition with filters that are met is the last."""
     variant_ends: tuple[bytes, ...] = ()
+
+
+class Rollout(NamedTuple):
+    """A flag for a part of all persons, whatever is known of them."""
+
+    seed: _Hash
+    bound: bytes
+    inside: Evaluation
+    outside: Evaluation
+
+    def decide(self, context: Context) -> Evaluation:
+        """Return the outcome for a subject."""
+        return self.inside if digest(self.seed, context.bucket) < self.bound else self.outside
 
 
 class Conditions:
@@ -74,41 +71,44 @@ class Conditions:
         conditions: In the order in which they are tried.
         plan: What else the definition says.
         outcomes: Makes the outcomes.
+        seeded: The hash of the flag's key.
     """
 
-    __slots__ = ("_conditions", "_missed", "_plan", "_seed", "_undecided", "_whose")
+    __slots__ = ("_conditions", "_outcomes", "_plan", "_seed", "_whose", "missed")
 
-    def __init__(self, conditions: tuple[Condition, ...], plan: Plan, outcomes: Outcomes) -> None:
+    def __init__(self, conditions: tuple[Condition, ...], plan: Plan, outcomes: Outcomes, seeded: _Hash) -> None:
         self._conditions = conditions
         self._plan = plan
+        self._outcomes = outcomes
+        self._seed = seeded
         self._whose = plan.whose
-        self._seed = seed(f"{plan.key}.")
-        self._missed = outcomes.value(False, "no_condition_match")
-        self._undecided = outcomes.undecided
+        self.missed = plan.missed
 
     def decide(self, context: Context) -> Evaluation:
         """Return the outcome for a subject."""
         audience = context if self._whose is None else self._whose(context)
         if audience is None:
             return self._plan.absent
-        missed, doubt = self._missed, None
+        missed, doubt = self.missed, None
         digests: dict[bytes, bytes] = {}
         for meets, bound, group, results, out in self._conditions:
             whom = audience if group is None else context.group(group)
             if whom is None:
                 continue
             outcome = meets is None or meets(whom.properties, context)
+            if outcome is False:
+                continue
             if outcome is True:
                 if bound is None or self._is_in(whom.bucket, bound, digests):
                     return results[0] if len(results) == 1 else results[self._variant(whom.bucket)]
-                missed = out if missed is self._missed else missed
+                missed = out if missed is self.missed else missed
                 if self._plan.early_exit:
                     break
-            elif outcome is not False:
-                if outcome.requires_server:
-                    return self._undecided(outcome)
+            elif outcome.requires_server:
+                return self._outcomes.undecided(outcome)
+            else:
                 doubt = graver(doubt, outcome)
-        return missed if doubt is None else self._undecided(doubt)
+        return missed if doubt is None else self._outcomes.undecided(doubt)
 
     def _is_in(self, bucket: bytes, bound: bytes, digests: dict[bytes, bytes]) -> bool:
         found = digests.get(bucket)
@@ -119,30 +119,63 @@ class Conditions:
     def _variant(self, bucket: bytes) -> int:
         return bisect_right(self._plan.variant_ends, digest(self._seed, bucket + VARIANT_SALT))
 
+    # What flags with the same filters are told apart by.
 
-class OneCondition:
+    @property
+    def filters(self) -> tuple[Matcher | None, ...] | None:
+        """Those of the conditions, in their order; None when some condition speaks of others than the person."""
+        if self._whose is not None or any(condition.group is not None for condition in self._conditions):
+            return None
+        return tuple([condition.meets for condition in self._conditions])
+
+    def met(self, number: int) -> Decides:
+        """Return what decides the flag for those who meet the filters of this condition, and none of those before."""
+        first, *later = self._conditions[number:]
+        return quickest((first._replace(meets=None), *later), self._plan, self._outcomes, self._seed)
+
+
+class OneCondition(Conditions):
     """A flag of persons with one condition and no variants to choose from, as most are."""
 
-    __slots__ = ("_bound", "_in", "_meets", "_missed", "_out", "_seed", "_undecided")
+    __slots__ = ("_bound", "_in", "_meets", "_out")
 
-    def __init__(self, condition: Condition, plan: Plan, outcomes: Outcomes) -> None:
-        self._meets = condition.meets
+    def __init__(self, condition: Condition, meets: Matcher, plan: Plan, outcomes: Outcomes, seeded: _Hash) -> None:
+        super().__init__((condition,), plan, outcomes, seeded)
+        self._meets = meets
         self._bound = condition.bound
         self._in = condition.results[0]
         self._out = condition.out
-        self._seed = seed(f"{plan.key}.")
-        self._missed = outcomes.value(False, "no_condition_match")
-        self._undecided = outcomes.undecided
 
     def decide(self, context: Context) -> Evaluation:
         """Return the outcome for a subject."""
-        if self._meets is not None:
-            outcome = self._meets(context.properties, context)
-            if outcome is not True:
-                return self._missed if outcome is False else self._undecided(outcome)
-        if self._bound is None:
-            return self._in
-        # As `digest` does; here a call more would be felt, since most flags of most projects come to this line.
-        copy = self._seed.copy()
-        copy.update(context.bucket)
-        return self._in if copy.digest() < self._bound else self._out
+        outcome = self._meets(context.properties, context)
+        if outcome is not True:
+            return self.missed if outcome is False else self._outcomes.undecided(outcome)
+        return self._in if self._bound is None or digest(self._seed, context.bucket) < self._bound else self._out
+
+
+def quickest(conditions: tuple[Condition, ...], plan: Plan, outcomes: Outcomes, seeded: _Hash | None = None) -> Decides:
+    """Return the least that decides these conditions; ``seeded`` is the hash of the flag's key, where it is at hand."""
+    constant = _constant(conditions, plan)
+    if constant is not None:
+        return Constant(constant)
+    seeded = seeded or seed(f"{plan.key}.")
+    if plan.whose is None and len(conditions) == 1:
+        (condition,) = conditions
+        meets, bound, group, results, out = condition
+        if group is None and len(results) == 1:
+            if meets is not None:
+                return OneCondition(condition, meets, plan, outcomes, seeded)
+            if bound is not None:
+                return Rollout(seeded, bound, results[0], out)
+    return Conditions(conditions, plan, outcomes, seeded)
+
+
+def _constant(conditions: tuple[Condition, ...], plan: Plan) -> Evaluation | None:
+    """Return what a flag is for everybody; None when that depends."""
+    if plan.whose is not None:
+        return None
+    if not conditions:
+        return plan.missed
+    meets, bound, group, results, _ = conditions[0]
+    return results[0] if meets is None and bound is None and group is None and len(results) == 1 else None

@@ -33,9 +33,13 @@ class Audience:
 
     def __init__(self, properties: Mapping[str, Any], identifier: object, is_group: bool = False) -> None:
         self.properties = properties
-        # Ids may be numbers, which are hashed as their text.
-        self.bucket = identifier.encode() if isinstance(identifier, str) else str(identifier).encode()
+        self.bucket = _bucket(identifier)
         self.is_group = is_group
+
+
+def _bucket(identifier: object) -> bytes:
+    # Ids may be numbers, which are hashed as their text.
+    return identifier.encode() if isinstance(identifier, str) else str(identifier).encode()
 
 
 class Context(Audience):
@@ -54,7 +58,11 @@ class Context(Audience):
         properties = subject.person_properties
         if implicit and "distinct_id" not in properties:
             properties = {**properties, "distinct_id": subject.distinct_id}
-        super().__init__(properties, subject.distinct_id)
+        # Not by the other class's constructor: that call would be a tenth of evaluating a flag of a rollout.
+        self.properties = properties
+        identifier = subject.distinct_id
+        self.bucket = identifier.encode() if type(identifier) is str else _bucket(identifier)
+        self.is_group = False
         self.subject = subject
         self.implicit = implicit
         self.values: dict[str, Evaluation] = {}

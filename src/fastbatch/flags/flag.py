@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fastbatch.flags.conditions import Condition, Conditions, OneCondition, Plan, every
+from fastbatch.flags.conditions import Condition, Plan, quickest
+from fastbatch.flags.constant import Constant
 from fastbatch.flags.context import Context
 from fastbatch.flags.dependencies import Decides
 from fastbatch.flags.doubt import CONTINUITY, UNSUPPORTED
@@ -14,7 +15,7 @@ from fastbatch.flags.filters import Filters
 from fastbatch.flags.hashing import above
 from fastbatch.flags.notes import Notes, short
 from fastbatch.flags.outcomes import Outcomes
-from fastbatch.flags.special import Constant, Enrollment, held_out
+from fastbatch.flags.special import Enrollment, held_out
 from fastbatch.flags.variants import MalformedError, Variants, percentage
 
 __all__ = ["Project", "compile_flag"]
@@ -63,11 +64,12 @@ class _Reading:
         if self._rules.get("feature_enrollment") is True:
             return Enrollment(plan, self.outcomes)
         holdout = _object(self._rules.get("holdout"), "holdout")
-        return held_out(holdout, _quickest(conditions, plan, self.outcomes), plan, self.outcomes)
+        return held_out(holdout, quickest(conditions, plan, self.outcomes), plan, self.outcomes)
 
     def _plan(self, variants: Variants) -> Plan:
         plan = Plan(
             self._key,
+            missed=self.outcomes.value(False, "no_condition_match"),
             absent=self.outcomes.without_device(),
             early_exit=bool(self._rules.get("early_exit")),
             variant_ends=variants.ends,
@@ -92,11 +94,10 @@ class _Reading:
             raise MalformedError("a condition is no object")
         group, meant = self._group(raw)
         properties = _list(raw.get("properties"), "the properties of a condition")
-        matchers = tuple([self._project.filters.compile(each, self._notes) for each in properties])
+        meets = self._project.filters.compile_all(properties, self._notes)
         share = raw.get("rollout_percentage")
         bound = None if share is None else above(percentage(share, "the rollout of a condition") / 100)
         out = self.outcomes.value(False, "out_of_rollout_bound", index)
-        meets = every(matchers) if matchers else None
         return Condition(meets, bound, group, self._values(index, raw, variants), out) if meant else None
 
     def _group(self, raw: dict[str, Any]) -> tuple[str | None, bool]:
@@ -115,21 +116,6 @@ class _Reading:
         override = raw.get("variant")
         chosen: list[bool | str] = [override] if override and override in variants.keys else [*variants.keys, True]
         return tuple([self.outcomes.value(value or True, "condition_match", index) for value in chosen])
-
-
-def _quickest(conditions: tuple[Condition, ...], plan: Plan, outcomes: Outcomes) -> Decides:
-    """Return the least that decides these conditions."""
-    if plan.whose is not None:
-        return Conditions(conditions, plan, outcomes)
-    if not conditions:
-        return Constant(outcomes.value(False, "no_condition_match"))
-    first = conditions[0]
-    if first.group is None and len(first.results) == 1:
-        if first.meets is None and first.bound is None:
-            return Constant(first.results[0])
-        if len(conditions) == 1:
-            return OneCondition(first, plan, outcomes)
-    return Conditions(conditions, plan, outcomes)
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:

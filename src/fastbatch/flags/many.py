@@ -65,10 +65,8 @@ class ManyFlags(FlagsBase):
         question = self._question(
             distinct_id, groups, person_properties, group_properties, disable_geoip, device_id, keys
         )
-        local = self._decide_all(question)
-        values: dict[str, Any] = {key: each.value for key, each in local.decided.items()}
-        payloads = {key: each.payload for key, each in local.decided.items() if each.payload is not None}
-        if not local.is_enough and not only_evaluate_locally:
+        values, payloads, is_enough = self._values_here(question)
+        if not is_enough and not only_evaluate_locally:
             answer = self._ask(question)
             if isinstance(answer, FlagsAnswer):
                 failed = {key for key, flag in answer.flags.items() if flag.failed}
@@ -151,20 +149,28 @@ class ManyFlags(FlagsBase):
         geoip = self._geoip(disable_geoip)
         return question_of(distinct_id, groups, person_properties, group_properties, geoip, device_id, keys)
 
+    def _values_here(self, question: Question) -> tuple[dict[str, Any], dict[str, Any], bool]:
+        """Return the values and the payloads that can be had here, and whether these are all there are."""
+        definitions = self._definitions()
+        if definitions is None:
+            return {}, {}, False
+        try:
+            values = definitions.values(_subject(question), question.keys or None)
+            payloads = definitions.payloads(values)
+        except Exception as error:  # noqa: BLE001 a definition, or a property's own code, may hold anything
+            self._tell_of(error, "deciding flags here")
+            return {}, {}, False
+        if None in values.values():
+            return {key: value for key, value in values.items() if value is not None}, payloads, False
+        return values, payloads, len(definitions) > 0
+
     def _decide_all(self, question: Question) -> _Local:
         definitions = self._definitions()
         if definitions is None:
             return _Local()
         local = _Local(is_minimal=definitions.minimal_flag_called_events)
-        subject = Subject(
-            question.distinct_id,
-            question.device_id,
-            question.groups,
-            question.person_properties,
-            question.group_properties,
-        )
         try:
-            evaluations = definitions.evaluate_all(subject, question.keys or None)
+            evaluations = definitions.evaluate_all(_subject(question), question.keys or None)
         except Exception as error:  # noqa: BLE001 a definition, or a property's own code, may hold anything
             self._tell_of(error, "deciding flags here")
             return local
@@ -213,6 +219,16 @@ class ManyFlags(FlagsBase):
 
     def _warn(self, text: str) -> None:
         self._tell(logging.WARNING, text, text)
+
+
+def _subject(question: Question) -> Subject:
+    return Subject(
+        question.distinct_id,
+        question.device_id,
+        question.groups,
+        question.person_properties,
+        question.group_properties,
+    )
 
 
 def values_of(flags: Mapping[str, FeatureFlag]) -> dict[str, bool | str]:

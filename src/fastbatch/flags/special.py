@@ -13,22 +13,9 @@ from fastbatch.flags.hashing import above, digest, seed
 from fastbatch.flags.outcomes import Outcomes
 from fastbatch.flags.variants import MalformedError, percentage
 
-__all__ = ["Constant", "Enrollment", "Holdout", "held_out"]
+__all__ = ["Enrollment", "Holdout", "held_out"]
 
 _HOLDOUT = seed("holdout-")
-
-
-class Constant:
-    """A flag that has one outcome for everybody."""
-
-    __slots__ = ("outcome",)
-
-    def __init__(self, outcome: Evaluation) -> None:
-        self.outcome = outcome
-
-    def decide(self, _: Context) -> Evaluation:
-        """Return the outcome."""
-        return self.outcome
 
 
 class Enrollment:
