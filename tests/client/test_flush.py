@@ -190,7 +190,7 @@ def test_flush_returns_in_time_from_a_server_that_never_answers(make_client, ser
     server.wait_for(1)
     began = time.monotonic()
     result = client.flush(0.4)
-    assert 0.35 < time.monotonic() - began < 2.0
+    assert 0.35 < time.monotonic() - began < 0.6
     assert result == (0, 0, 13)
 
 
@@ -203,7 +203,7 @@ def test_close_returns_in_time_and_tells_the_two_kinds_of_loss_apart(scripted):
     transport.wait_for(1)
     began = time.monotonic()
     result = client.close(0.4)
-    assert 0.35 < time.monotonic() - began < 2.0
+    assert 0.35 < time.monotonic() - began < 0.8
     assert result == (0, 13, 0)
     assert client.stats().dropped == {"possibly_delivered": 10, "shutdown": 3}
 
@@ -215,7 +215,7 @@ def test_close_does_not_wait_out_a_retry(scripted):
     transport.wait_for(1)
     began = time.monotonic()
     client.close(0.5)
-    assert 0.4 < time.monotonic() - began < 2.5
+    assert 0.4 < time.monotonic() - began < 1.0
     assert client.stats().dropped == {"shutdown": 1}
 
 

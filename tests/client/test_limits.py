@@ -185,7 +185,7 @@ def test_block_refuses_after_its_timeout(scripted):
     while client.track("u", "e", {"pad": "x" * 200}):
         taken += 1
         began = time.monotonic()
-    assert 0.25 < time.monotonic() - began < 2.0
+    assert 0.25 < time.monotonic() - began < 0.6
     assert client.stats().refused == {"queue_full": 1}
 
 
