@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from fastbatch import ConfigError, FieldError, Identify, Track
+from fastbatch import Capture, ConfigError, FieldError, GroupIdentify, Identify, Track
 from fastbatch.core import new_core
 from fastbatch.core.interface import MAX_TEMPLATES
 from fastbatch.dialects import Segment
@@ -195,3 +195,15 @@ def test_what_is_no_message_is_refused_and_counted(scripted, given):
     with pytest.raises(FieldError, match=r"^Client\.enqueue: .* must be a message, such as Track"):
         client.enqueue(given)
     assert client.stats().refused == {"invalid": 1}
+
+
+def test_a_hook_that_is_changed_often_takes_no_places(scripted):
+    """As `fastbatch.posthog` does when a program assigns ``before_send``: the quick calls keep their templates."""
+    client, _ = scripted(dialect="posthog")
+    for _ in range(MAX_TEMPLATES):
+        client._set_before_send(None)
+    assert client._capture_entry is not None
+    for message in (Capture(distinct_id="u", event="e"), GroupIdentify(type="company", key="acme")):
+        assert client.enqueue(message)
+    assert len(client._templates._numbers) < 10
+    assert client.flush(5).delivered == 2
