@@ -13,6 +13,7 @@ A connection stays open after an exchange unless a step closes it.
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -166,6 +167,7 @@ class FaultyServer(LoopbackServer):
         self._script = list(script)
         self._default = answer() if default is None else default
         self._requests: list[Recorded] = []
+        self._is_narrow = False
 
     @property
     def requests(self) -> list[Recorded]:
@@ -183,6 +185,18 @@ class FaultyServer(LoopbackServer):
         """Append to the script."""
         with self.changed:
             self._script += exchanges
+
+    def narrow(self) -> None:
+        """
+        Take a few kilobytes of what is sent and not read, so that no body of 100 KB is ever on its way as a whole.
+
+        Otherwise the kernel decides, which gives both ends megabytes of memory. For connections that are yet to come;
+        a request that is read whole flows as usual.
+        """
+        self._is_narrow = True
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        # What the sender's end gets follows the size of a segment, which is 64 KB on a loopback connection.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1000)
 
     def wait_for(self, count: int, timeout: float = DEADLINE) -> list[Recorded]:
         """Return the requests when there are ``count`` of them; AssertionError after ``timeout`` seconds."""
@@ -208,6 +222,8 @@ class FaultyServer(LoopbackServer):
             return self._script.pop(0) if self._script else self._default
 
     def _record(self, connection: Connection) -> Recorded:
+        if self._is_narrow:
+            connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         request = read_request(connection)
         with self.changed:
             self._requests.append(request)
