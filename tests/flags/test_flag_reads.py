@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import enum
 import math
-import os
-import signal
-import threading
-import time
 import uuid
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -379,52 +374,3 @@ def test_an_empty_store_or_one_that_fails_asks_the_server(flag_server, make_flag
     assert len(flag_server.polls) == 2
     assert "on_flag_definitions_received failed: OSError" in caplog.text
     assert "secret" not in caplog.text
-
-
-# Forks, and threads.
-
-
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.parametrize("fork", [os.fork, lambda: int(ctypes.PyDLL(None).fork())], ids=["os.fork", "libc.fork"])
-def test_a_forked_child_reads_flags_though_a_parents_thread_held_every_lock(flag_server, make_flags, calls, fork):
-    """It reports what is new, and not again what the parent has reported."""
-    flag_server.publish(flag("beta"))
-    flag_server.decided["remote"] = record("remote")
-    flags = make_flags(fallback_cache=FallbackCache())
-    flags.get_value("beta", "parents")
-    reads, cache = flags._reports.reads, flags._cache
-    is_held, may_end = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with reads._lock, cache._lock:
-            is_held.set()
-            may_end.wait(10)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    is_held.wait(10)
-    pid = fork()
-    if pid == 0:
-        ok = False
-        try:
-            before = len(calls)
-            ok = flags.get_value("beta", "child") is True and flags.get_value("remote", "child") is True
-            flags.get_value("beta", "parents")
-            ok = ok and len(calls) == before + 2
-        finally:
-            os._exit(0 if ok else 1)
-    may_end.set()
-    holder.join()
-    assert status_of(pid) == 0
-
-
-def status_of(pid: int) -> int:
-    """Return how a child ended; one that does not is killed, so that it holds up nobody."""
-    end = time.monotonic() + DEADLINE
-    while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return status
-        if time.monotonic() > end:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01)
