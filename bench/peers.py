@@ -6,6 +6,7 @@ A run counts only when the sink proves that each of its events arrived exactly o
 
     python bench/peers.py --quick
     python bench/peers.py --rounds 5 --events 1000000
+    python bench/peers.py --only fastbatch.posthog --only posthog --baseline posthog
 """
 
 from __future__ import annotations
@@ -141,6 +142,7 @@ def options_from(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--peer-events", type=int, help="a run of a peer, a multiple of 1000; default 60000")
     parser.add_argument("--rounds", type=int, help="default 5")
     parser.add_argument("--only", action="append", metavar="NAME", help="contestants whose name starts so; repeatable")
+    parser.add_argument("--baseline", default=contestants.BASELINE, metavar="NAME", help="the row that ratios are over")
     parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
     parser.add_argument("--rate", type=float, default=0.0, help="latency runs: calls a second; 0 is without a pause")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before the sink answers")
@@ -179,7 +181,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     where = machine.describe()
     runs = run_all(chosen, options)
-    rows = report.with_ratios([summarize(contestant, runs) for contestant in chosen], contestants.BASELINE)
+    rows = report.with_ratios([summarize(contestant, runs) for contestant in chosen], options.baseline)
     noise = statistics.median(run.get("bystanders", 0.0) for run in runs)
     print(report.table(rows, where, workload.describe(), options.rounds))
     if noise > NOISE_LIMIT:

@@ -107,7 +107,13 @@ def plot(rows: list[dict[str, Any]], where: dict[str, Any], path: Path) -> None:
 
 
 def _color(row: dict[str, Any]) -> str:
-    colors = {"fastbatch": "#d9480f", "segment": "#2b8a3e", "rudder": "#1864ab", "posthog": "#5f3dc4"}
+    colors = {
+        "fastbatch": "#d9480f",
+        "fastbatch.posthog": "#f08c00",
+        "segment": "#2b8a3e",
+        "rudder": "#1864ab",
+        "posthog": "#5f3dc4",
+    }
     return colors[row["contestant"].split()[0]]
 
 

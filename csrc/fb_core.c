@@ -11,6 +11,7 @@
 
 #include "fb_budget.h"
 #include "fb_clock.h"
+#include "fb_fork.h"
 #include "fb_frame.h"
 #include "fb_map.h"
 #include "fb_ring.h"
@@ -28,6 +29,7 @@ struct fb_entry {
 struct fb_core {
     uint32_t max_message_bytes;
     uint64_t seed;
+    uint32_t forks;  /* fb_fork_count() of the process that made the core */
     uint32_t *guard; /* on a page that a fork wipes: GUARD_ALIVE only in the process that made the core */
     _Atomic uint32_t template_count;
     struct fb_template *templates[MAX_TEMPLATES];
@@ -46,14 +48,16 @@ struct fb_core {
 static bool
 is_forked(const struct fb_core *core)
 {
-    return *core->guard != GUARD_ALIVE;
+    /* Either may miss a fork, see fb_fork.h and fb_map.h. */
+    return core->forks != fb_fork_count() || *core->guard != GUARD_ALIVE;
 }
 
 static int
 init(struct fb_core *core, uint64_t max_queue_bytes)
 {
+    core->forks = fb_fork_count();
     core->guard = fb_map_new(GUARD_BYTES);
-    if (core->guard == NULL)
+    if (core->guard == NULL || !fb_fork_is_counted())
         return FB_ERR_NO_MEMORY;
     *core->guard = GUARD_ALIVE;
     fb_budget_init(&core->budget, max_queue_bytes);

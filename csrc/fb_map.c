@@ -16,7 +16,7 @@ fb_map_new(size_t bytes)
     if (pages == MAP_FAILED)
         return NULL;
 #ifdef MADV_WIPEONFORK
-    /* Where the kernel is too old this fails, and the caller of fork() has to make a new core by itself. */
+    /* Where the kernel is too old this fails; fb_fork.h notices all forks but those past the C library. */
     (void)madvise(pages, bytes, MADV_WIPEONFORK);
 #endif
     return pages;

@@ -1,8 +1,5 @@
 #include "fb_test.h"
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "../fastbatch.h"
 #include "../fb_record.h"
 
@@ -280,59 +277,6 @@ test_refused_append_wakes_nobody(void)
     fb_core_free(core);
 }
 
-/* Everything a child may do with its parent's core. Returns 0 when each answers as it should. */
-static int
-use_as_child(struct fb_core *core, fb_ref ref)
-{
-    struct fb_snapshot snapshot;
-    struct fb_batch batch;
-    const char *message;
-    char body[64];
-    fb_ref refs[MANY];
-    uint64_t body_length;
-    uint32_t length;
-    int wrong = 0;
-
-    wrong += append(core, 20) != FB_ERR_FORKED;
-    wrong += fb_core_take(core, MANY, 0, NULL, NULL, refs, &batch) != FB_ERR_FORKED;
-    wrong += fb_core_frame(core, &ref, 1, &envelope, body, sizeof body, &body_length) != FB_ERR_FORKED;
-    wrong += fb_core_read(core, ref, &message, &length) != FB_ERR_FORKED;
-    wrong += fb_core_arm(core, 1, 1) != FB_ERR_FORKED;
-    fb_core_acknowledge(core, &ref, 1);
-    fb_core_snapshot(core, &snapshot);
-    wrong += snapshot.accepted != 0 || snapshot.used_bytes != 0;
-    fb_core_close(core);
-    fb_core_free(core);
-    return wrong;
-}
-
-static void
-test_fork_leaves_the_queue_to_the_parent(void)
-{
-    struct fb_core *core = new_core(100000);
-    fb_ref refs[MANY];
-    char body[64];
-    struct fb_batch batch;
-    int status = 0;
-    pid_t child;
-
-    CHECK_EQ(fb_core_append(core, 0, "{abc}", 5, 1), FB_OK);
-    CHECK_EQ(fb_core_append(core, 0, "{def}", 5, 2), FB_OK);
-    CHECK_EQ(fb_core_take(core, 1, sizeof body, &envelope, body, refs, &batch), 1);
-    child = fork();
-    CHECK(child >= 0);
-    if (child == 0)
-        _exit(use_as_child(core, refs[0]));
-    CHECK_EQ(waitpid(child, &status, 0), child);
-    CHECK(WIFEXITED(status));
-    CHECK_EQ(WEXITSTATUS(status), 0);
-    CHECK_EQ(append(core, 20), FB_OK);
-    CHECK_EQ(fb_core_take(core, 1, sizeof body, &envelope, body, refs + 1, &batch), 1);
-    CHECK_BYTES(body, batch.body_length, "[{def}]");
-    fb_core_acknowledge(core, refs, 2);
-    fb_core_free(core);
-}
-
 int
 main(void)
 {
@@ -345,6 +289,5 @@ main(void)
     test_snapshot_counts();
     test_one_append_wakes_an_armed_sender();
     test_refused_append_wakes_nobody();
-    test_fork_leaves_the_queue_to_the_parent();
     return 0;
 }

@@ -27,11 +27,14 @@ from fastbatch.errors import (
 )
 from fastbatch.fastjson import loads
 from fastbatch.pipeline import debug, lifecycle
-from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode
+from fastbatch.pipeline.encode import DUMPS_ARGUMENTS, dumps, encode, encode_fields
 from fastbatch.pipeline.engine import Engine
-from fastbatch.pipeline.hook import WHOLE, Hook
+from fastbatch.pipeline.hook import Hook
 from fastbatch.pipeline.lane import Lane
 from fastbatch.pipeline.ledger import FlushResult, Stats
+from fastbatch.pipeline.plain_json import title
+from fastbatch.pipeline.templates import WHOLE, Templates, composed
+from fastbatch.rules import checked_key, checked_timeout
 from fastbatch.transports.http import HttpTransport
 from fastbatch.typing import Constants, Message, Stamp, Template
 
@@ -39,9 +42,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 __all__ = ["Client"]
-
-_STAMPED = frozenset({"messageId", "timestamp", "context", "integrations", "anonymousId"})
-"""Fields that a dialect supplies where the caller does not."""
 
 _QUICK_TRACK = {"userId": "u", "event": "e", "properties": {}}
 _WAKE, _FULL = int(Code.WAKE), int(Code.FULL)
@@ -73,14 +73,15 @@ class Client(Calls, Quick):
             config = dataclasses.replace(config, super_properties=plain)
         self._dialect = dialects.resolve(config.dialect, config)
         self._config = config.with_limits(self._dialect.limits)
-        self._write_key = _checked_key(write_key)
+        self._write_key = checked_key(write_key)
         self._constants = Constants(
             _plain(config.default_context or {}, "default_context"),
             None if config.integrations is None else _plain(config.integrations, "integrations"),
         )
-        self._transport = config.transport or HttpTransport(
-            config.proxy, config.ca_file, config.ssl_context, pool_size=config.senders
-        )
+        transport = config.transport  # what is given may be false, and is not None
+        if transport is None:
+            transport = HttpTransport(config.proxy, config.ca_file, config.ssl_context, pool_size=config.senders)
+        self._transport = transport
         self._is_closed = False
         self._fork_locks: dict[int, threading.RLock] = {}
         if config.debug:
@@ -98,10 +99,17 @@ class Client(Calls, Quick):
             **settings: Win over the environment.
 
         Raises:
-            ConfigError: Also when a variable cannot be read as what its setting is.
+            ConfigError: Also for a variable that cannot be read as what its setting is, or is none.
         """
         key = os.environ.get("FASTBATCH_WRITE_KEY", "") if write_key is None else write_key
         return cls(key, **cast("Settings", {**settings_from_environment(), **settings}))
+
+    def _set_before_send(self, function: Callable[..., Any] | None) -> None:
+        """Change what sees every message, from now on; raises `ConfigError` for what is no function."""
+        self._config = dataclasses.replace(self._config, before_send=function)
+        self._hook = Hook(function, self._config, self._dialect, self._engine.delivery) if function else None
+        if not self._is_closed:
+            self._track_entry, self._capture_entry = self._quick_track_entry(), self._quick_capture_entry()
 
     def _bind(self) -> None:
         """Make a new, empty engine, and what the shorthands keep of it."""
@@ -111,9 +119,7 @@ class Client(Calls, Quick):
         self._engine = engine
         before_send = self._config.before_send
         self._hook = Hook(before_send, self._config, self._dialect, engine.delivery) if before_send else None
-        self._numbers: dict[Template, int] = {}
-        self._templates: dict[tuple[str, frozenset[str]], tuple[int, Template]] = {}
-        self._templates_lock = threading.RLock()
+        self._templates = Templates(engine, self._dialect, self._constants)
         self._pid = os.getpid()
         self._lanes = engine.lanes
         self._first_lane = engine.lanes[0]
@@ -140,7 +146,8 @@ class Client(Calls, Quick):
     def _quick_capture_entry(self) -> CaptureEntry | None:
         """Return the way of `capture_quickly`, None where the dialect or the settings have none."""
         form = self._dialect.quick("capture", self._constants) if self._may_be_quick() else None
-        return None if form is None else CaptureEntry(self._quick_entry(form.template), form.reserved)
+        entry = None if form is None else self._quick_entry(form.template)
+        return None if form is None or entry is None else CaptureEntry(entry, form.reserved)
 
     def _may_be_quick(self) -> bool:
         """Return whether nothing is asked of a call but to encode and to append at the system's time, in one lane."""
@@ -148,12 +155,15 @@ class Client(Calls, Quick):
         is_asked = config.disabled or config.sync_mode or config.ordering or config.before_send
         return dumps is not None and not is_asked and config.clock is time.time_ns
 
-    def _quick_entry(self, template: Template) -> QuickEntry:
-        _, entries = self._engine.add_template(template)
+    def _quick_entry(self, template: Template) -> QuickEntry | None:
+        number = self._templates.number_of(template)
+        if number is None:
+            return None
         core = self._first_lane.core
+        entry = core.entry(number)
         after_push = type(self)._after_push  # noqa: SLF001 - our own
         encoding = (cast("Callable[..., bytes]", dumps), *DUMPS_ARGUMENTS)
-        return QuickEntry(*encoding, after_push, core, core.push, entries[0], *core.addresses(entries[0]))
+        return QuickEntry(*encoding, after_push, core, core.push, entry, *core.addresses(entry))
 
     # Events.
 
@@ -187,6 +197,8 @@ class Client(Calls, Quick):
             MessageTooLargeError: The encoded message exceeds ``max_message_bytes``, or what a batch can hold.
             ClosedError: After `close`.
             QueueFullError: With ``on_full="raise"``.
+            ConfigError: The ``clock`` says no time.
+            Exception: What the message's own code raises; it is counted as invalid.
         """
         is_accepted, _ = self._enqueue_revised(message)
         return is_accepted
@@ -206,26 +218,29 @@ class Client(Calls, Quick):
         try:
             kind, fields = message.kind, message.fields()
             lane = self._lane_of(fields)
-            number, template = self._template(kind, frozenset(fields))
+            number, template = self._templates.find(kind, frozenset(fields))
             if self._hook is None:
-                data = encode(self._dialect.fields(kind, fields, self._constants), kind)
+                data = encode_fields(self._dialect.fields(kind, fields, self._constants), kind)
             else:
                 self._notice_fork()
                 revised = self._hook.revise(kind, fields, template, self._constants)
                 if revised is None:
                     return True, None
-                number, template, data = self._number_of(WHOLE, self._numbers), WHOLE, revised.data
+                number, template, data = self._templates.whole, WHOLE, revised.data
         except UnserializableError as error:
             self._refuse("unserializable", f"{error.kind}.{error.field}")
             raise
         except FieldError as error:
             self._refuse("invalid", f"{error.kind}.{error.field}")
             raise
-        except AttributeError:
+        except Exception as error:
+            # Whatever else: the message's own code, or the dialect's, is a third party's.
+            self._refuse("invalid", type(error).__name__)
             if hasattr(message, "kind") and hasattr(message, "fields"):
                 raise
-            self._refuse("invalid")
             raise FieldError("Client", "enqueue", type(message), "a message, such as Track") from None
+        if number is None:
+            number, template, data = self._templates.whole, WHOLE, composed(template, data, self._now())
         is_accepted = self._append(message, lane, number, template, data)
         return is_accepted, None if revised is None else revised.message
 
@@ -233,30 +248,14 @@ class Client(Calls, Quick):
         lanes = self._lanes
         if len(lanes) == 1:
             return lanes[0]
-        return lanes[hash(fields.get("userId") or fields.get("anonymousId")) % len(lanes)]
-
-    def _template(self, kind: str, given: frozenset[str]) -> tuple[int, Template]:
-        """Return the template for a message of this kind with these fields, and its number in every core."""
-        key = kind, given & _STAMPED
-        templates, numbers = self._templates, self._numbers
-        known = templates.get(key)
-        if known is not None:
-            return known
-        template = self._dialect.template(kind, key[1], self._constants)
-        known = templates[key] = self._number_of(template, numbers), template
-        return known
-
-    def _number_of(self, template: Template, numbers: dict[Template, int]) -> int:
-        with self._templates_lock:
-            number = numbers.get(template)
-            if number is None:
-                number, _ = self._engine.add_template(template)
-                numbers[template] = number
-            return number
+        try:
+            return lanes[hash(fields.get("userId") or fields.get("anonymousId")) % len(lanes)]
+        except TypeError:
+            return lanes[0]  # an id that is a list or a dict: what has none to go by keeps its order in one lane
 
     def _append(self, message: Message, lane: Lane, number: int, template: Template, data: bytes) -> bool:
         deadline = time.monotonic() + self._config.block_timeout if self._config.on_full == "block" else 0.0
-        while (code := lane.core.append(number, data, self._config.clock())) < 0:
+        while (code := lane.core.append(number, data, self._now())) < 0:
             if code == Code.FULL:
                 if not self._make_room(lane, deadline):
                     return False
@@ -269,14 +268,26 @@ class Client(Calls, Quick):
                 raise MessageTooLargeError(message_length(template, len(data)), self._engine.max_message_bytes)
             elif code == Code.CLOSED:
                 self._refuse_closed()
-            else:
+            else:  # the template is a third party's
                 self._refuse("invalid")
-                raise FieldError(message.kind, "fields", data, "an object that is not empty")
+                raise FieldError(title(message.kind), "kind", message.kind, "of a template with `Stamp.FIELDS`")
         if code == Code.WAKE:
             self._engine.wake(lane)
         if self._config.sync_mode:
             self._engine.send_now()
         return True
+
+    def _now(self) -> int:
+        """Return what the clock says, in order to stamp a message that is refused when it says no time."""
+        try:
+            now_ns = self._config.clock()
+        except Exception:
+            self._refuse("invalid", "Config.clock")
+            raise
+        if isinstance(now_ns, int) and 0 <= now_ns < 1 << 63:
+            return now_ns
+        self._refuse("invalid", "Config.clock")
+        raise ConfigError("clock", now_ns, "a function that returns nanoseconds since 1970, which are not negative")
 
     def _make_room(self, lane: Lane, deadline: float) -> bool:
         """Act on a full queue: True when the message may be offered again, False when it is refused."""
@@ -309,7 +320,7 @@ class Client(Calls, Quick):
         Args:
             timeout: Seconds; None waits as long as it takes.
         """
-        timeout = _checked_timeout(timeout)
+        timeout = checked_timeout(timeout)
         self._notice_fork()
         return self._engine.flush(timeout)
 
@@ -322,7 +333,7 @@ class Client(Calls, Quick):
         Args:
             timeout: Seconds; None waits as long as it takes.
         """
-        timeout = _checked_timeout(timeout)
+        timeout = checked_timeout(timeout)
         self._notice_fork()
         self._is_closed = True
         self._track_entry = self._capture_entry = None
@@ -365,20 +376,6 @@ class Client(Calls, Quick):
     def __repr__(self) -> str:
         endpoint = self._config.endpoint or self._dialect.endpoint
         return f"<fastbatch.Client {self._dialect.name} {endpoint}{' closed' if self._is_closed else ''}>"
-
-
-def _checked_key(write_key: object) -> str:
-    if not isinstance(write_key, str) or not write_key or not write_key.isprintable() or not write_key.isascii():
-        raise ConfigError("write_key", "<hidden>", "printable ASCII text that is not empty")
-    return write_key
-
-
-def _checked_timeout(timeout: object) -> float | None:
-    if timeout is None:
-        return None
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
-        raise ConfigError("timeout", timeout, "a number of seconds, zero or more, or None")
-    return min(float(timeout), threading.TIMEOUT_MAX / 2)
 
 
 def _plain(value: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -24,6 +24,9 @@ HARD_LIMIT_BYTES = 4 * 1024 * 1024
 LOGGER = logging.getLogger("fastbatch")
 ENVIRONMENT_PREFIX = "FASTBATCH_"
 
+NO_SETTINGS = ("FASTBATCH_WRITE_KEY", "FASTBATCH_BACKEND", "FASTBATCH_SHARED_DATA")
+"""Variables that mean something else: the key, the core of the whole process, the data of the project's own tests."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
@@ -105,7 +108,7 @@ class Config:
     """PostHog: events say that they come from a server."""
 
     transport: Transport | None = None
-    """None is HTTP by urllib3."""
+    """None is HTTP by urllib3; one that is given is the program's to close, after the clients that use it."""
     clock: Callable[[], int] = time.time_ns
     """What time it is, nanoseconds since 1970; tests give their own."""
     proxy: str | None = dataclasses.field(default=None, repr=False)
@@ -211,18 +214,22 @@ def settings_from_environment(environment: Mapping[str, str] | None = None) -> d
     Return the settings that the environment names, ``FASTBATCH_BATCH_SIZE=500`` as ``{"batch_size": 500}``.
 
     Numbers and booleans (``true``, ``false``, ``1``, ``0``) are read as such; ``default_context``, ``integrations``,
-    ``headers`` and ``super_properties`` are JSON objects. ``FASTBATCH_WRITE_KEY`` and ``FASTBATCH_BACKEND`` are not
-    settings and are left out.
+    ``headers`` and ``super_properties`` are JSON objects. `NO_SETTINGS` are left out.
 
     Raises:
-        ConfigError: For a value that cannot be read, or a setting that only a program can give.
+        ConfigError: For a value that cannot be read, a setting that only a program can give, or a name that is none.
     """
     environment = os.environ if environment is None else environment
     settings = {}
     for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in NO_SETTINGS:
+            continue
         name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
-        if variable.startswith(ENVIRONMENT_PREFIX) and name in Config.names():
-            settings[name] = _read(name, text)
+        if name not in Config.names():
+            # A misspelt setting may be the one that holds the password.
+            names = f"{', '.join(NO_SETTINGS[:2])}, or {ENVIRONMENT_PREFIX} and one of {', '.join(_READABLE).upper()}"
+            raise ConfigError(variable, "<hidden>", names)
+        settings[name] = _read(name, text)
     return settings
 
 
@@ -243,6 +250,7 @@ _BOOLEANS = frozenset(
 )
 _OBJECTS = frozenset({"default_context", "integrations", "headers", "super_properties"})
 _TEXTS = frozenset({"dialect", "endpoint", "on_full", "compression", "ordering", "proxy", "ca_file", "capture_mode"})
+_READABLE = sorted(_INTEGERS | _SECONDS | _BOOLEANS | _OBJECTS | _TEXTS)
 _WORDS_OF_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 

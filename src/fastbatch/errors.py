@@ -9,7 +9,8 @@ The exceptions of fastbatch, all of them below `FastbatchError`.
     ├── ClosedError            the client was closed
     ├── QueueFullError         the queue is full and ``on_full="raise"``
     ├── TransportError         no response: refused, reset, timed out, ...
-    └── DeliveryError          the final word on a message that was not delivered
+    ├── DeliveryError          the final word on a message that was not delivered
+    └── FlagsError             feature flags could not be had; raised with ``debug`` only
 
 No message ever holds a write key or the contents of an event beyond the one value that is wrong.
 """
@@ -22,6 +23,7 @@ __all__ = [
     "DeliveryError",
     "FastbatchError",
     "FieldError",
+    "FlagsError",
     "MessageTooLargeError",
     "QueueFullError",
     "TransportError",
@@ -128,11 +130,13 @@ class TransportError(FastbatchError):
     Args:
         reason: What happened, in words that hold no payload and no key.
         possibly_delivered: True when the server may have received the whole request.
+        kind: ``"timeout"``, ``"refused"`` when nobody listens there, or ``"network"`` for anything else.
     """
 
-    def __init__(self, reason: str, *, possibly_delivered: bool) -> None:
+    def __init__(self, reason: str, *, possibly_delivered: bool, kind: str = "network") -> None:
         super().__init__(reason)
         self.possibly_delivered = possibly_delivered
+        self.kind = kind
 
 
 class DeliveryError(FastbatchError):
@@ -151,3 +155,21 @@ class DeliveryError(FastbatchError):
         self.cause = cause
         self.status = status
         self.detail = detail
+
+
+class FlagsError(FastbatchError):
+    """
+    Feature flags, or their definitions, could not be had.
+
+    Args:
+        word: What an event calls it in ``$feature_flag_error``: ``timeout``, ``connection_error``, ``quota_limited``,
+            ``api_error_<status>`` or ``unknown_error``.
+        detail: What happened, in words that hold no key and nothing of a person.
+        status: HTTP status, None when there was no answer.
+    """
+
+    def __init__(self, word: str, detail: str, status: int | None = None) -> None:
+        super().__init__(f"feature flags: {word}: {detail}")
+        self.word = word
+        self.detail = detail
+        self.status = status

@@ -6,13 +6,15 @@ import math
 import os
 import re
 import ssl
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from fastbatch.errors import ConfigError
+from fastbatch.typing import Dialect
 
-__all__ = ["RULES", "check_settings", "shown_setting"]
+__all__ = ["RULES", "check_settings", "checked_key", "checked_timeout", "shown_setting"]
 
 QUEUE_LIMIT_BYTES = 1024 * 1024 * 1024
 
@@ -93,7 +95,7 @@ def _has_methods(*names: str) -> Callable[[Any], bool]:
 
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "dialect": (
-        lambda v: isinstance(v, str) or _has_methods("template", "envelope", "verdict")(v),
+        lambda v: isinstance(v, str) or any(_has_methods(name)(v) for name in ("template", "envelope", "verdict")),
         "the name of a dialect, or an object that follows the Dialect Protocol",
     ),
     "endpoint": _or_none((_is_endpoint, "an http or https URL with a host and without password, query or fragment")),
@@ -152,5 +154,39 @@ def check_settings(config: Any) -> None:
         value = getattr(config, name)
         if not is_allowed(value):
             raise ConfigError(name, shown_setting(name, value), allowed)
+    _check_dialect(config.dialect)
     if config.ca_file is not None and config.ssl_context is not None:
         raise ConfigError("ca_file", config.ca_file, "None when ssl_context is given")
+
+
+def _check_dialect(dialect: object) -> None:
+    if isinstance(dialect, (str, type)):  # a class in place of its instance has another error
+        return
+    lacks = sorted(
+        name
+        for name in {*Dialect.__annotations__, *vars(Dialect)}
+        if not name.startswith("_") and not _has_member(dialect, name)
+    )
+    if lacks:
+        allowed = f"an object that follows the Dialect Protocol, of which this one lacks {', '.join(lacks)}"
+        raise ConfigError("dialect", dialect, f"{allowed}; `BaseDialect` has defaults for most")
+
+
+def _has_member(dialect: object, name: str) -> bool:
+    return callable(getattr(dialect, name, None)) if name in vars(Dialect) else hasattr(dialect, name)
+
+
+def checked_key(write_key: object) -> str:
+    """Return the key; the `ConfigError` for another does not show it."""
+    if not isinstance(write_key, str) or not write_key or not write_key.isprintable() or not write_key.isascii():
+        raise ConfigError("write_key", "<hidden>", "printable ASCII text that is not empty")
+    return write_key
+
+
+def checked_timeout(timeout: object) -> float | None:
+    """Return what a wait may take, seconds, cut to what locks can wait."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not timeout >= 0:
+        raise ConfigError("timeout", timeout, "a number of seconds, zero or more, or None")
+    return min(float(timeout), threading.TIMEOUT_MAX / 2)

@@ -11,6 +11,7 @@ For tests of programs that use fastbatch: a transport that keeps what it is give
 from __future__ import annotations
 
 import gzip
+import io
 import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 from fastbatch.client import Client
 from fastbatch.fastjson import loads
 from fastbatch.typing import Request, Response
+from fastbatch.zstd import zstd
 
 __all__ = ["Captured", "CapturingTransport", "FakeClock", "assert_conserved"]
 
@@ -52,9 +54,7 @@ class CapturingTransport:
 
     def send(self, request: Request, timeout: float) -> Response:  # noqa: ARG002 the Protocol's signature
         """Keep the request, and answer."""
-        body = bytes(request.body)
-        if request.headers.get("Content-Encoding") == "gzip":
-            body = gzip.decompress(body)
+        body = _inflated(bytes(request.body), request.headers.get("Content-Encoding"))
         captured = Captured(request.method, request.url, dict(request.headers), loads(body) if body else None)
         with self._lock:
             self.requests.append(captured)
@@ -66,6 +66,16 @@ class CapturingTransport:
 
     def close(self) -> None:
         """Do nothing; a closed client has nothing to let go of here."""
+
+
+def _inflated(body: bytes, encoding: str | None) -> bytes:
+    if encoding == "gzip":
+        return gzip.decompress(body)
+    library = zstd() if encoding == "zstd" else None
+    if library is None:
+        return body
+    with library.reader(io.BytesIO(body)) as reader:
+        return reader.read()
 
 
 class FakeClock:

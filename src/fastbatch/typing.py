@@ -127,11 +127,17 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """One HTTP response: ``headers`` with lower-case names, ``body`` cut to `Request.max_response_bytes`."""
+    """
+    One HTTP response: ``headers`` with lower-case names, ``body`` cut to `Request.max_response_bytes`.
+
+    ``cut`` says why the body is not whole, as far as that is known: ``"too long"``, ``"timeout"`` or ``"network"``;
+    empty otherwise.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    cut: str = ""
 
 
 Outcome: TypeAlias = Literal["delivered", "retry", "drop", "split", "reroute", "itemized"]
@@ -303,14 +309,19 @@ class Dialect(Protocol):
         """
         Bring ``routes`` up to date after a ``reroute`` verdict.
 
-        ``ask(method, url)`` makes one request with this dialect's headers; it raises `TransportError`.
+        ``ask(method, url)`` makes one request with this dialect's headers; it raises `TransportError`. What this raises
+        is logged, and the batch is tried again by the old routes.
         """
         ...
 
 
 @runtime_checkable
 class Transport(Protocol):
-    """Carries a request to a server. Called by many threads at once."""
+    """
+    Carries a request to a server. Called by many threads at once, and by every client that it is given to.
+
+    Who makes one closes it: a client does so with its own, and leaves to the program what the program gave it.
+    """
 
     def send(self, request: Request, timeout: float) -> Response:
         """
@@ -322,7 +333,7 @@ class Transport(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of connections."""
+        """Let go of connections; called by whoever made it, when no client uses it any more."""
         ...
 
 

@@ -70,7 +70,7 @@ def test_secrets_of_the_environment_are_hidden(run: Run) -> None:
     ids=["a password in the endpoint", "a misspelt name"],
 )
 def test_what_may_be_a_secret_is_hidden_too(run: Run, env: dict[str, str]) -> None:
-    """An endpoint with a password is refused later on; a misspelt setting is ignored. Both are shown first."""
+    """An endpoint with a password is refused later on; and so is a misspelt setting. Both are shown first."""
     done = run("doctor", env=env)
     assert "sEcReT" not in done.stdout + done.stderr
     assert next(iter(env)) in done.stdout

@@ -113,6 +113,43 @@ def test_a_setting_of_posthogs_says_so_with_another_dialect(backend, name):
     Client("WK", dialect="posthog", **{name: value}).close()
 
 
+class Incomplete:
+    """What somebody wrote of a dialect before looking at all of the Protocol."""
+
+    name = "incomplete"
+    endpoint = "http://127.0.0.1:9"
+    headers = "no method"
+
+    def template(self): ...
+    def envelope(self): ...
+    def verdict(self): ...
+
+
+class Nameless(dialects.BaseDialect):
+    """It inherits nearly all."""
+
+    endpoint = "http://127.0.0.1:9"
+
+
+INCOMPLETE = {
+    "three methods": (
+        Incomplete(),
+        "attempt_headers, compressions, draft, fields, headers, keeps_envelope, limits, max_response_bytes, quick, re",
+    ),
+    "a subclass without a name": (Nameless(), "name"),
+    "one method": (type("One", (), {"verdict": dialects.Segment.verdict})(), "attempt_headers, compressions, draft,"),
+}
+
+
+@pytest.mark.parametrize(("dialect", "lacks"), INCOMPLETE.values(), ids=INCOMPLETE)
+def test_an_incomplete_dialect_is_told_what_it_lacks(backend, dialect, lacks):
+    """Before anything of it is used, with an endpoint of the client's own as well."""
+    for settings in ({}, {"endpoint": "http://127.0.0.1:9"}):
+        with pytest.raises(ConfigError, match=f"Dialect Protocol, of which this one lacks {lacks}") as caught:
+            Client("WK", dialect=dialect, **settings)
+        assert caught.value.field == "dialect"
+
+
 def test_posthogs_settings_come_from_the_environment(backend, monkeypatch, server):
     """Truths, an object and a word."""
     for name, text in {
@@ -186,6 +223,30 @@ def test_settings_come_from_the_environment(backend, monkeypatch, server):
     request = server.requests[0]
     assert request.headers["x-a"] == "b"
     assert request.json["batch"][0]["context"]["app"] == "x"
+
+
+MISSPELT = ["BATCHSIZE", "HEADER", "WRITEKEY", "BACKENDS", "", "FLUSH_AT"]
+
+
+@pytest.mark.parametrize("name", MISSPELT, ids=lambda name: name or "nothing")
+def test_a_misspelt_variable_is_refused_as_a_misspelt_argument_is(monkeypatch, name):
+    """Otherwise a default is used, and nobody knows; the value may be a password and is not shown."""
+    monkeypatch.setenv(f"FASTBATCH_{name}", SECRET)
+    allowed = r"FASTBATCH_WRITE_KEY, FASTBATCH_BACKEND, or FASTBATCH_ and one of BATCH_SIZE, .*, VERBOSE"
+    with pytest.raises(
+        ConfigError, match=rf"^Config\.FASTBATCH_{name}: '<hidden>' is not allowed; must be {allowed}$"
+    ) as caught:
+        Client.from_env("WK")
+    assert SECRET not in str(caught.value)
+
+
+def test_what_is_no_setting_is_left_alone(backend, monkeypatch):
+    """The key, the core and the data of these tests have variables as well; others have other beginnings."""
+    variables = {"FASTBATCH_WRITE_KEY": "WK", "FASTBATCH_SHARED_DATA": "/nowhere", "FASTBATCHSIZE": "5"}
+    for name, text in {**variables, "FASTBATCH_BACKEND": backend, "MY_FASTBATCH_BATCHSIZE": "5"}.items():
+        monkeypatch.setenv(name, text)
+    with Client.from_env(transport=CapturingTransport()) as client:
+        assert client._config.batch_size == 250
 
 
 @pytest.mark.parametrize("status", [200, 400, 503])

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import select
-import signal
 import threading
 from collections.abc import Callable
 from textwrap import indent
@@ -15,6 +12,7 @@ import pytest
 
 from fastbatch.core.interface import Code
 from fastbatch.testing import CapturingTransport
+from tests.support.in_child import in_child
 from tests.support.quiet_process import FORKS, WHEN_QUIET, run_program
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -62,27 +60,6 @@ def in_program(request, backend, server) -> Callable[..., tuple[Any, list[int]]]
         return child, parent
 
     return run
-
-
-def in_child(work: Callable[[], object]) -> Any:
-    """Return what ``work`` returns in a forked child, which ends without running anything else of the parent's."""
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        try:
-            answer = json.dumps(work())
-        except BaseException as error:  # noqa: BLE001 - the parent gets to see it
-            answer = json.dumps(f"{type(error).__name__}: {error}")
-        os.write(writing, answer.encode())
-        os._exit(0)
-    os.close(writing)
-    if not select.select([reading], [], [], DEADLINE)[0]:
-        os.kill(pid, signal.SIGKILL)
-    with os.fdopen(reading) as pipe:
-        text = pipe.read()
-    _, status = os.waitpid(pid, 0)
-    assert text, f"the child ended with status {status} and said nothing"
-    return json.loads(text)
 
 
 def events_at(server) -> list[str]:
@@ -148,6 +125,26 @@ def test_a_child_of_a_busy_parent_works(make_client, server):
     assert client.flush(8).pending == 0
     assert events_at(server).count("child") == 5
     assert events_at(server).count("parent") == client.stats().delivered
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"compression": "none"}, {"dialect": "posthog", "compression": "none"}], ids=str
+)
+def test_sending_imports_nothing(backend, server, settings):
+    """A fork during a sender's import would leave the import's lock taken in the child."""
+    done = run_program(
+        f"""
+import sys
+from fastbatch import Client
+client = Client("WK", endpoint={server.url()!r}, **{settings!r})
+before = set(sys.modules)
+client.track("u", "e", {{}})
+client.close(5)
+print(client.stats().delivered, sorted(set(sys.modules) - before))
+""",
+        backend=backend,
+    )
+    assert (done.stdout, done.stderr) == ("1 []\n", "")
 
 
 def test_forks_of_forks_work(make_client, server):

@@ -228,7 +228,9 @@ def test_reroute_keeps_the_old_count_without_a_clear_answer(answer):
     """And gives up after a few tries, because the batch is retried anyhow."""
     dialect, ask = RudderStack(), Asked(*[answer] * CLUSTER_INFO_TRIES)
     dialect.routes = 2
-    dialect.reroute(ask, "http://plane")
+    said = "refused" if isinstance(answer, TransportError) else f"HTTP {answer.status} without a count of nodes"
+    with pytest.raises(TransportError, match=f"^/cluster-info: {said}$"):
+        dialect.reroute(ask, "http://plane")
     assert (dialect.routes, len(ask.requests)) == (2, CLUSTER_INFO_TRIES)
 
 

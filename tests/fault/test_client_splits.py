@@ -104,12 +104,30 @@ def test_451_on_rudderstack_learns_the_nodes_and_sends_each_its_users(make_clien
 
 
 @pytest.mark.parametrize("failure", [answer(500), answer(200, b"<html>"), answer(200, b'{"nodeCount":0}')])
-def test_451_without_an_answer_about_the_nodes_is_tried_again_as_before(make_client, server, failure):
-    """Three questions, then the old count once more."""
+def test_451_without_an_answer_about_the_nodes_is_tried_again_as_before(make_client, server, failure, caplog):
+    """Three questions, then the old count once more, and a line that says so."""
     server.then(answer(451), failure, failure, failure)
     report = deliver(make_client, dialect="rudderstack").report
     assert (report.delivered, report.attempts) == (True, 2)
     assert [request.method for request in server.requests] == ["POST", "GET", "GET", "GET", "POST"]
+    [line] = [record.getMessage() for record in caplog.records if "rerouted" in record.getMessage()]
+    assert line.startswith("1 event not rerouted (the old routes stay): /cluster-info: HTTP ")
+
+
+class Lost(RudderStack):
+    """A dialect whose search for routes fails."""
+
+    def reroute(self, ask, endpoint):
+        raise LookupError("swordfish")
+
+
+def test_a_dialect_that_fails_to_find_routes_is_named_in_the_log_and_no_more_of_it(make_client, server, caplog):
+    """What a third party's exception says may be a payload."""
+    server.then(answer(451))
+    report = deliver(make_client, dialect=Lost()).report
+    assert (report.delivered, report.attempts) == (True, 2)
+    assert "1 event not rerouted (the old routes stay): the dialect raised LookupError" in caplog.text
+    assert "swordfish" not in caplog.text
 
 
 def test_451_for_ever_is_given_up_after_max_attempts(make_client, server):

@@ -30,6 +30,8 @@ from tests.support.faulty_server import (
     huge_headers,
 )
 
+RESPONSE_LIMIT_BYTES = 64 * 1024
+"""What a request wants of its response, unless it says otherwise."""
 KEY = "Basic c2VjcmV0LWtleTo="
 SMALL = b'{"batch":[{"event":"secret-event"}]}'
 LARGE = b"secret-event" * 1_000_000
@@ -104,6 +106,7 @@ def test_no_response_is_a_transport_error_that_says_whether_the_server_may_have_
     assert (caught.value.possibly_delivered, words in str(caught.value)) == (possibly_delivered, True), str(
         caught.value
     )
+    assert caught.value.kind == ("timeout" if "timed out" in str(caught.value) else "network")
 
 
 @pytest.mark.parametrize("case", FAILURES)
@@ -180,6 +183,48 @@ def test_a_request_says_how_much_of_the_answer_is_of_use(transport, length):
     with FaultyServer([answer(200, b"r" * 100_001)]) as server:
         response = transport.send(request_to(server)._replace(max_response_bytes=length), 5.0)
     assert response.body == b"r" * length
+
+
+CUTS = {
+    "plain": "",
+    "an empty body": "",
+    "the largest body": "",
+    "too large a body": "too long",
+    "an endless body": "too long",
+    "a body that is reset": "network",
+    "chunks that break off": "network",
+    "a body that drips": "timeout",
+    "a body that never comes": "timeout",
+}
+
+
+@pytest.mark.parametrize("case", CUTS)
+def test_a_response_says_why_its_body_is_not_whole(transport, case):
+    """A batch needs the status alone; who reads the body has to tell a slow server from one that talks nonsense."""
+    with FaultyServer([RESPONSES[case][0]]) as server:
+        assert transport.send(request_to(server), SOON).cut == CUTS[case]
+
+
+@pytest.mark.parametrize("limit", [10, 9_999_999, 10_000_000])
+def test_a_request_says_how_much_of_its_response_it_wants(transport, limit):
+    """What may be long, such as a file of flag definitions, is asked for; nothing else may fill the memory."""
+    with FaultyServer([answer(200, b"b" * 10_000_000)]) as server:
+        response = transport.send(request_to(server)._replace(max_response_bytes=limit), 5.0)
+    assert len(response.body) == limit
+    assert response.cut == ("too long" if limit < 10_000_000 else "")
+
+
+def test_a_twin_reaches_servers_in_the_same_way_over_connections_of_its_own(transport):
+    """It goes on working when the first one was closed."""
+    twin = transport.twin()
+    assert twin.way == transport.way != HttpTransport(proxy="http://127.0.0.1:1").way
+    with FaultyServer() as server:
+        transport.send(request_to(server), 5.0)
+        twin.send(request_to(server), 5.0)
+        transport.close()
+        twin.send(request_to(server), 5.0)
+        assert [request.connection for request in server.wait_for(3)] == [0, 1, 1]
+    twin.close()
 
 
 @pytest.mark.parametrize("case", RESPONSES)
@@ -264,7 +309,7 @@ def test_a_refused_connection_is_certainly_not_delivered(transport):
         pass
     with pytest.raises(TransportError, match="connection refused") as caught:
         transport.send(request_to(server), 5.0)
-    assert not caught.value.possibly_delivered
+    assert (caught.value.possibly_delivered, caught.value.kind) == (False, "refused")
 
 
 def test_a_name_that_does_not_exist_is_certainly_not_delivered(transport):

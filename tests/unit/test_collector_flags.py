@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 
 from fastbatch.collector import Collector, FlagFileError
+from fastbatch.flags.service import Flags
+from fastbatch.transports.http import HttpTransport
 from tests.support.asking import Reply, ask
 
 
@@ -181,6 +183,16 @@ def test_a_request_may_say_where_it_is_from(collector: Collector, said: str, mor
     """Which counts more than the user agent."""
     headers = {"User-Agent": "posthog-python/7.91.1"}
     assert list(post(collector, headers=headers, evaluation_runtime=said).json["flags"]) == EVERYWHERE + more
+
+
+def test_our_own_client_gets_the_flags_for_servers(collector: Collector) -> None:
+    """By what it says: its user agent is none that PostHog knows."""
+    transport = HttpTransport()
+    flags = Flags("phc_x", collector.url, None, transport, logger=logging.getLogger("fastbatch"), on_called=print)
+    assert flags.get_value("server", "u1") is True
+    assert flags.get_value("browser", "u1") is None
+    flags.close()
+    transport.close()
 
 
 def test_a_request_id_is_sent_back(collector: Collector) -> None:

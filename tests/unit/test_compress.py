@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import sys
 import sysconfig
 import threading
@@ -86,7 +87,8 @@ def test_extensions_are_left_alone_on_a_free_threaded_build(monkeypatch):
 
 def test_the_standard_librarys_zstd_comes_first(monkeypatch):
     """From Python 3.14 on nothing needs to be installed."""
-    module = types.SimpleNamespace(compress=lambda body, level: b"level %d" % level)
+    module = types.ModuleType("compression.zstd")
+    vars(module).update(compress=lambda body, level: b"level %d" % level, ZstdFile=io.BytesIO, ZstdError=ValueError)
     monkeypatch.setitem(sys.modules, "compression", types.ModuleType("compression"))
     monkeypatch.setitem(sys.modules, "compression.zstd", module)
     compress = compressor("zstd", 7)

@@ -29,7 +29,7 @@ class App(click.Group):
 @click.group(cls=App, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="fastbatch")
 def app() -> None:
-    """Deliver events to Segment- and RudderStack-compatible endpoints, each with one known outcome."""
+    """Deliver events to Segment-, RudderStack- and PostHog-compatible endpoints, each with one known outcome."""
 
 
 for command in (demo, send, collect, doctor):

@@ -14,11 +14,7 @@ from types import TracebackType
 from typing import IO, Any, cast
 
 from fastbatch.errors import FastbatchError
-
-try:
-    import zstandard
-except ImportError:
-    zstandard = None  # type: ignore[assignment,unused-ignore]
+from fastbatch.zstd import HOW_TO_GET_IT, zstd
 
 __all__ = ["Source", "SourceError"]
 
@@ -50,6 +46,7 @@ class Source:
         self._path = path
         self._waiting = waiting
         self._raw: io.BufferedReader | None = None
+        self._errors: tuple[type[Exception], ...] = OSError, EOFError, zlib.error
         if path != "-":  # all are looked at before the first is sent
             try:
                 found = os.stat(path)
@@ -99,11 +96,7 @@ class Source:
                 if len(line) == _MAX_LINE_BYTES:
                     raise SourceError(f"{self.name}:{number}: a line of more than {_MAX_LINE_BYTES} bytes")
                 yield line
-        except (OSError, EOFError, zlib.error) as error:
-            raise SourceError(f"{self.name}:{number + 1}: cannot be read further: {error}") from error
-        except Exception as error:
-            if zstandard is None or not isinstance(error, zstandard.ZstdError):
-                raise
+        except self._errors as error:
             raise SourceError(f"{self.name}:{number + 1}: cannot be read further: {error}") from error
 
     def _opened(self) -> IO[bytes]:
@@ -112,7 +105,9 @@ class Source:
         if start.startswith(_GZIP_MAGIC):
             return cast("IO[bytes]", gzip.GzipFile(fileobj=raw))
         if start.startswith(_ZSTD_MAGIC):
-            if zstandard is None:
-                raise SourceError(f"{self.name}: zstd is read by the package zstandard: pip install zstandard")
-            return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+            library = zstd()
+            if library is None:
+                raise SourceError(f"{self.name}: no library for zstd is installed: {HOW_TO_GET_IT}")
+            self._errors += library.errors
+            return cast("IO[bytes]", library.reader(raw))
         return raw

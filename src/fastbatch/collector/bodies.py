@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable, Collection
 
 from fastbatch.errors import FastbatchError
-
-try:
-    import zstandard
-except ImportError:
-    zstandard = None  # type: ignore[assignment,unused-ignore]
+from fastbatch.zstd import Zstd, zstd
 
 __all__ = ["WireError", "inflate"]
 
@@ -76,13 +73,17 @@ def _inflate_deflate(body: bytes, limit: int) -> bytes:
     return plain
 
 
-def _inflate_zstd(body: bytes, limit: int) -> bytes:
-    assert zstandard is not None  # noqa: S101 else this is not among the inflaters
-    try:
-        with zstandard.ZstdDecompressor().stream_reader(body, read_across_frames=True) as reader:
-            return bytes(reader.read(limit + 1))
-    except zstandard.ZstdError as error:
-        raise WireError(400, f"the body is not zstd: {error}") from None
+def _inflater_of_zstd(library: Zstd) -> Callable[[bytes, int], bytes]:
+    def inflate_zstd(body: bytes, limit: int) -> bytes:
+        try:
+            with library.reader(io.BytesIO(body)) as reader:
+                return reader.read(limit + 1)
+        except EOFError:
+            raise WireError(400, "the zstd body is cut short") from None
+        except library.errors as error:
+            raise WireError(400, f"the body is not zstd: {error}") from None
+
+    return inflate_zstd
 
 
 _INFLATERS: dict[str, Callable[[bytes, int], bytes]] = {
@@ -90,5 +91,6 @@ _INFLATERS: dict[str, Callable[[bytes, int], bytes]] = {
     "gzip": _inflate_gzip,
     "deflate": _inflate_deflate,
 }
-if zstandard is not None:
-    _INFLATERS["zstd"] = _inflate_zstd
+_ZSTD = zstd()
+if _ZSTD is not None:
+    _INFLATERS["zstd"] = _inflater_of_zstd(_ZSTD)

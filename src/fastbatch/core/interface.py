@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from fastbatch.typing import Envelope, Stamp, Template
 
 __all__ = [
+    "MAX_TEMPLATES",
     "Batch",
     "BodyLimitError",
     "Code",
@@ -31,6 +32,9 @@ _STAMP_LENGTHS = {
     Stamp.VALUE: 0,
     Stamp.MEMBERS: 0,
 }
+
+MAX_TEMPLATES = 1024
+"""Templates that a core holds, as in ``csrc/fb_core.c``."""
 
 _RECORD_HEADER = 24
 """Bytes that a message occupies besides its own, which are padded to a multiple of 8."""
@@ -125,7 +129,7 @@ class Core(Protocol):
     def push(self) -> Callable[[Any, bytes], int]: ...
 
     def add_template(self, template: Template) -> int:
-        """Register a template and return its number."""
+        """Register a template and return its number, from 0; ValueError when it is malformed or one too many."""
         ...
 
     def entry(self, template_number: int) -> Any:

@@ -25,7 +25,7 @@ _STAMPS = {
 _ERRORS: dict[int, tuple[type[Exception], str]] = {
     Code.FORKED: (RuntimeError, "this core belongs to the process that this one was forked from"),
     Code.NO_MEMORY: (MemoryError, "no memory for the queue"),
-    Code.ARGUMENT: (ValueError, "a size is out of range, or a template is malformed"),
+    Code.ARGUMENT: (ValueError, "a size is out of range, a template is malformed, or there are too many"),
 }
 
 

@@ -14,7 +14,15 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fastbatch.core.interface import Batch, BodyLimitError, Code, Snapshot, message_length, record_span
+from fastbatch.core.interface import (
+    MAX_TEMPLATES,
+    Batch,
+    BodyLimitError,
+    Code,
+    Snapshot,
+    message_length,
+    record_span,
+)
 from fastbatch.core.stamp import ANONYMOUS_SEED, random_62, rfc3339, uuid7
 from fastbatch.typing import Envelope, Stamp, Template
 
@@ -26,6 +34,7 @@ _STRING = rb'("(?!")[^"\\]*(?:\\.[^"\\]*)*"),'
 """A JSON string that is not empty, and its comma."""
 
 
+_MALFORMED = "a size is out of range, a template is malformed, or there are too many"
 _FROM_CALLER = (Stamp.FIELDS, Stamp.VALUE, Stamp.MEMBERS)
 
 
@@ -46,7 +55,7 @@ class _Steps:
         values = len(from_caller) - fields
         is_of_values = fields == 0 and 1 <= values <= MAX_VALUES and Stamp.MEMBERS not in from_caller[:-1]
         if (fields, values) != (1, 0) and not is_of_values:
-            raise ValueError("a size is out of range, or a template is malformed")
+            raise ValueError(_MALFORMED)
         self._continues = members == 1
         self.fixed_length = message_length(template, 0)
         self.pattern = b"".join(b"%b" if isinstance(part, Stamp) else part.replace(b"%", b"%%") for part in template)
@@ -106,6 +115,8 @@ class PureCore:
         self._wake_at: tuple[int, int] | None = None
 
     def add_template(self, template: Template) -> int:
+        if len(self._templates) == MAX_TEMPLATES:
+            raise ValueError(_MALFORMED)
         self._templates.append(_Steps(template))
         return len(self._templates) - 1
 

@@ -27,7 +27,7 @@ def random_62(seed: int, sequence: int) -> int:
 def uuid7(now_ns: int, random: int) -> str:
     """Return a UUIDv7 (RFC 9562): milliseconds, 12 bits of the millisecond's fraction, 62 random bits."""
     ms, rest = divmod(now_ns, 1_000_000)
-    return "%08x-%04x-%04x-%04x-%012x" % (  # noqa: UP031 - half again as fast as an f-string, once an event
+    return "%08x-%04x-%04x-%04x-%012x" % (  # noqa: UP031 - faster than an f-string, once an event
         ms >> 16 & 0xFFFFFFFF,
         ms & 0xFFFF,
         0x7000 | rest * 4096 // 1_000_000,

@@ -83,18 +83,28 @@ class RudderStack(BaseDialect):
         return {"RS-targetNode": str(attempt.route % nodes), "RS-nodeCount": str(nodes), "RS-userAgent": "serverSDK"}
 
     def reroute(self, ask: Callable[[str, str], Response], endpoint: str) -> None:
-        """Ask the proxy for the number of nodes; without a clear answer the old number stays."""
+        """
+        Ask the proxy for the number of nodes.
+
+        Raises:
+            TransportError: There was no clear answer; the old number stays.
+        """
         if self.no_proxy_support:
             return
         url = self.base_url(endpoint) + "/cluster-info"
+        problem = ""
         for _ in range(CLUSTER_INFO_TRIES):
             try:
-                nodes = _node_count(ask("GET", url))
-            except TransportError:
+                response = ask("GET", url)
+            except TransportError as error:
+                problem = str(error)
                 continue
+            nodes = _node_count(response)
             if nodes is not None:
                 self.routes = nodes
                 return
+            problem = f"HTTP {response.status} without a count of nodes"
+        raise TransportError(f"/cluster-info: {problem}", possibly_delivered=False)
 
 
 def node_hash(user_id: object, anonymous_id: object) -> int:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from fastbatch.flags.patterns import Token
 
-__all__ = ["MAX_STATES", "Automaton", "TooLargeError", "ways"]
+__all__ = ["MAX_STATES", "Automaton", "TooLargeError", "tries"]
 
 MAX_STATES = 5_000
 
@@ -25,13 +25,13 @@ class TooLargeError(ValueError):
     """Counted repetitions make the automaton larger than `MAX_STATES`."""
 
 
-def ways(tokens: tuple[Token, ...], length: int) -> int:
+def tries(tokens: tuple[Token, ...], length: int) -> int:
     """
-    Return how many ways a backtracking engine might try in a value of so many characters: an upper bound.
+    Return how often a backtracking engine might look at a character of a value of so many: an upper bound.
 
     A choice inside a repetition counts as without bound.
     """
-    total = length + 1
+    total = (length + 1) * sum(token.least for token in tokens)
     for number, token in enumerate(tokens):
         if token.kind == "bar":
             total *= 2

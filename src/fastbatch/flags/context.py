@@ -1,10 +1,10 @@
-"""One evaluation: what is looked up in it, and what need not be found out twice."""
+"""One evaluation: whom flags speak of, and what need not be found out twice."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from fastbatch.flags.doubt import Doubt
 from fastbatch.flags.evaluation import Evaluation
@@ -19,43 +19,61 @@ IMPLICIT: Final = frozenset({"distinct_id", "$group_key"})
 """Properties that a subject has without being told."""
 
 
-class Audience(NamedTuple):
-    """Those whom a condition speaks of: the person, the person's device, or one of the groups."""
-
-    properties: Mapping[str, Any]
-    bucket: bytes
-    """The id that is hashed."""
-    is_group: bool = False
-
-
-class Context:
+class Audience:
     """
-    A subject, and what its flags share while they are evaluated.
+    Whom a condition speaks of: the person, the person's device, or one of the groups.
+
+    Args:
+        properties: What is known of them.
+        identifier: What is hashed.
+        is_group: Whether it is a group.
+    """
+
+    __slots__ = ("bucket", "is_group", "properties")
+
+    def __init__(self, properties: Mapping[str, Any], identifier: object, is_group: bool = False) -> None:
+        self.properties = properties
+        self.bucket = _bucket(identifier)
+        self.is_group = is_group
+
+
+def _bucket(identifier: object) -> bytes:
+    # Ids may be numbers, which are hashed as their text.
+    return identifier.encode() if isinstance(identifier, str) else str(identifier).encode()
+
+
+class Context(Audience):
+    """
+    A subject, and what its flags share while they are evaluated; as an audience, the person.
 
     Args:
         subject: For whom.
         now: When; None for the time at which a flag first asks.
-        implicit: Whether any condition looks at `IMPLICIT` properties: only then are the given ones copied.
+        implicit: Whether any filter looks at `IMPLICIT` properties: only then are the given ones copied.
     """
 
-    __slots__ = ("_groups", "_now", "implicit", "person", "subject", "values")
+    __slots__ = ("_groups", "_now", "implicit", "subject", "values")
 
     def __init__(self, subject: Subject, now: datetime | None, implicit: bool) -> None:
+        properties = subject.person_properties
+        if implicit and "distinct_id" not in properties:
+            properties = {**properties, "distinct_id": subject.distinct_id}
+        # Not by the other class's constructor: that call would be a tenth of evaluating a flag of a rollout.
+        self.properties = properties
+        identifier = subject.distinct_id
+        self.bucket = identifier.encode() if type(identifier) is str else _bucket(identifier)
+        self.is_group = False
         self.subject = subject
         self.implicit = implicit
         self.values: dict[str, Evaluation] = {}
         """Of flags that others depend on."""
         self._groups: dict[str, Audience | None] | None = None
         self._now = now
-        properties = subject.person_properties
-        if implicit and "distinct_id" not in properties:
-            properties = {**properties, "distinct_id": subject.distinct_id}
-        self.person = Audience(properties, _bytes(subject.distinct_id))
 
     def device(self) -> Audience | None:
         """Return the person as one of its devices; None when that is not known."""
         device = self.subject.device_id
-        return Audience(self.person.properties, _bytes(device)) if device else None
+        return Audience(self.properties, device) if device else None
 
     def group(self, kind: str) -> Audience | None:
         """Return the subject's group of a type; None when it has none."""
@@ -73,7 +91,7 @@ class Context:
         properties = self.subject.group_properties.get(kind) or {}
         if self.implicit and "$group_key" not in properties:
             properties = {**properties, "$group_key": key}
-        return Audience(properties, _bytes(key), is_group=True)
+        return Audience(properties, key, is_group=True)
 
     def now(self) -> datetime:
         """Return the time of this evaluation, the same for all its flags."""
@@ -84,7 +102,3 @@ class Context:
 
 Matcher: TypeAlias = Callable[[Mapping[str, Any], Context], "bool | Doubt"]
 """A filter, made ready: whether properties meet it, or why that cannot be said."""
-
-
-def _bytes(identifier: object) -> bytes:
-    return (identifier if isinstance(identifier, str) else str(identifier)).encode()

@@ -30,7 +30,8 @@ def bound_of(text: str) -> Callable[[datetime], datetime]:
         return lambda _: fixed
     count, unit = int(relative[1]), relative[2]
     if unit in _FIXED:
-        return lambda now: now - count * _FIXED[unit]
+        span = count * _FIXED[unit]
+        return lambda now: now - span
     return (lambda now: _months_before(now, count)) if unit == "m" else (lambda now: _years_before(now, count))
 
 
@@ -46,9 +47,11 @@ def moment(text: str, now: datetime) -> datetime:
         text = text[:-1] + "+00:00"
     elif text[-4:].upper() == " UTC":
         text = text[:-4] + "+00:00"
-    elif _YEAR.fullmatch(text):
+    elif len(text) == 4 and _YEAR.fullmatch(text):
         return datetime(int(text), now.month, now.day, tzinfo=timezone.utc)
-    return _aware(datetime.fromisoformat(_SPACED_OFFSET.sub(r"\1", text)))
+    elif " " in text:
+        text = _SPACED_OFFSET.sub(r"\1", text)
+    return _aware(datetime.fromisoformat(text))
 
 
 def comparable(value: object, bound: datetime, now: datetime) -> tuple[date, date] | None:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from fastbatch.flags.alike import AllFlags
+from fastbatch.flags.constant import Constant
 from fastbatch.flags.context import Context
-from fastbatch.flags.dependencies import Decides, Dependencies, break_cycles, value_in
+from fastbatch.flags.dependencies import Decides, Dependencies, Shared, break_cycles
 from fastbatch.flags.doubt import CONTEXT
 from fastbatch.flags.evaluation import Evaluation
 from fastbatch.flags.filters import Filters
 from fastbatch.flags.flag import Project, compile_flag
 from fastbatch.flags.notes import Notes, short
-from fastbatch.flags.outcomes import Outcomes, payload_of
-from fastbatch.flags.special import Constant
+from fastbatch.flags.outcomes import Outcomes, has_payloads, payload_of
 from fastbatch.flags.subject import Subject
 
 __all__ = ["MAX_PROBLEMS", "Definitions", "compile_definitions"]
+
+T = TypeVar("T")
 
 MAX_PROBLEMS = 1_000
 """Lines; of what is beyond them only the number is told."""
@@ -59,12 +61,14 @@ class Definitions:
         compiled, notes = self._compile(payload, problems)
         self._implicit = any(facts.implicit for facts in notes.values())
         shared = {key for facts in notes.values() for one in facts.dependencies for key in one.chain}
-        self._constant = {key: flag.outcome if isinstance(flag, Constant) else None for key, flag in compiled.items()}
-        self._decide = {
-            key: partial(value_in, key=key, flag=flag) if key in shared else flag.decide
+        self._flags = {
+            key: Shared(key, flag) if key in shared and not isinstance(flag, Constant) else flag
             for key, flag in compiled.items()
-            if not isinstance(flag, Constant)
         }
+        self._with_payloads = [key for key, raw in self._raw.items() if has_payloads(raw)]
+        self._failed = partial(_failed, self._raw)
+        self._all = AllFlags(self._flags, lambda outcome: outcome, self._failed)
+        self._all_values = AllFlags(self._flags, lambda outcome: outcome.value, self._failed)
         self.problems: tuple[str, ...] = _at_most(problems)
         """What could not be understood, a line each; no property of a person is in it."""
 
@@ -86,13 +90,13 @@ class Definitions:
         return compiled, notes
 
     def __contains__(self, key: object) -> bool:
-        return key in self._constant
+        return key in self._flags
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._constant)
+        return iter(self._flags)
 
     def __len__(self) -> int:
-        return len(self._constant)
+        return len(self._flags)
 
     def evaluate(self, key: str, subject: Subject, now: datetime | None = None) -> Evaluation:
         """
@@ -106,11 +110,11 @@ class Definitions:
         Raises:
             KeyError: There is no such flag.
         """
-        constant = self._constant[key]
-        if constant is not None:
-            return constant
+        flag = self._flags[key]
+        if type(flag) is Constant:
+            return flag.outcome
         try:
-            return self._decide[key](Context(subject, now, self._implicit))
+            return flag.decide(Context(subject, now, self._implicit))
         except Exception:  # noqa: BLE001 - what a caller's values do when they are looked at is beyond us
             return self._failed(key)
 
@@ -118,26 +122,35 @@ class Definitions:
         self, subject: Subject, keys: Iterable[str] | None = None, now: datetime | None = None
     ) -> dict[str, Evaluation]:
         """Return what all flags are for a subject, or those of ``keys`` that there are, in the order of definition."""
-        found: dict[str, Any] = dict(self._constant)
-        decide = self._decide
-        if keys is not None:
-            wanted = set(keys)
-            found = {key: constant for key, constant in found.items() if key in wanted}
-            decide = {key: decide[key] for key, constant in found.items() if constant is None}
+        return self._each(self._all, subject, keys, now)
+
+    def values(
+        self, subject: Subject, keys: Iterable[str] | None = None, now: datetime | None = None
+    ) -> dict[str, bool | str | None]:
+        """Return the values of the same flags alone, which takes less time."""
+        return self._each(self._all_values, subject, keys, now)
+
+    def _each(
+        self, flags: AllFlags[T], subject: Subject, keys: Iterable[str] | None, now: datetime | None
+    ) -> dict[str, T]:
         try:
             context = Context(subject, now, self._implicit)
-            for key, of_flag in decide.items():
-                found[key] = of_flag(context)
-        except Exception:  # noqa: BLE001 - one flag has failed, or all will: each by itself, and as `evaluate` does it
-            found.update({key: self.evaluate(key, subject, now) for key in decide})
-        return found
+        except Exception:  # noqa: BLE001 - as in evaluate
+            return flags.none(keys)
+        return flags.of(context) if keys is None else flags.some(context, keys)
+
+    def payloads(self, values: Mapping[str, bool | str | None]) -> dict[str, str]:
+        """Return what the definitions attach to values of flags, JSON text, of those to which they attach anything."""
+        found = {key: self.payload(key, value) for key in self._with_payloads if (value := values.get(key)) is not None}
+        return {key: payload for key, payload in found.items() if payload is not None}
 
     def payload(self, key: str, value: bool | str) -> str | None:
         """Return what a flag's definition attaches to a value, JSON text; raises KeyError."""
         return payload_of(self._raw[key], value)
 
-    def _failed(self, key: str) -> Evaluation:
-        return Outcomes(key, self._raw[key]).undecided(CONTEXT)
+
+def _failed(raw: Mapping[str, Mapping[str, Any]], key: str) -> Evaluation:
+    return Outcomes(key, raw[key]).undecided(CONTEXT)
 
 
 def _at_most(problems: list[str]) -> tuple[str, ...]:
@@ -154,7 +167,7 @@ def _by_key(flags: list[Any], problems: list[str]) -> dict[str, dict[str, Any]]:
             continue
         if key in raw:
             problems.append(f"flag {short(key)}: defined more than once; the last one counts")
-        raw[sys.intern(key)] = flag
+        raw[key] = flag
     return raw
 
 

@@ -15,22 +15,32 @@ from fastbatch.flags.doubt import DEPENDENCY, SERVER_DEPENDENCY, UNSUPPORTED, Do
 from fastbatch.flags.evaluation import REQUIRES_SERVER, Evaluation
 from fastbatch.flags.notes import Notes, short
 
-__all__ = ["Decides", "Dependencies", "Dependency", "break_cycles", "value_in"]
+__all__ = ["Decides", "Dependencies", "Dependency", "Shared", "break_cycles"]
 
 
 class Decides(Protocol):
     """A flag, made ready."""
 
+    def decide(self, context: Context, /) -> Evaluation:
+        """Return its outcome for a subject."""
+        ...
+
+
+class Shared:
+    """A flag that others ask for: evaluated once for a subject, whoever asks first."""
+
+    __slots__ = ("_flag", "_key")
+
+    def __init__(self, key: str, flag: Decides) -> None:
+        self._key = key
+        self._flag = flag
+
     def decide(self, context: Context) -> Evaluation:
         """Return its outcome for a subject."""
-
-
-def value_in(context: Context, key: str, flag: Decides) -> Evaluation:
-    """Return the outcome of a flag that others ask for: found out once in an evaluation."""
-    known = context.values.get(key)
-    if known is None:
-        known = context.values[key] = flag.decide(context)
-    return known
+        known = context.values.get(self._key)
+        if known is None:
+            known = context.values[self._key] = self._flag.decide(context)
+        return known
 
 
 class Dependencies:
@@ -83,8 +93,10 @@ class Dependency:
         """Tell whether the flag has the value, once those before it in the chain have been evaluated."""
         if self.in_cycle:
             return UNSUPPORTED
+        # In the order of the chain, so that a long one is no deep recursion.
         for key in self.chain:
-            value_in(context, key, self._flags[key])
+            if key not in context.values:
+                context.values[key] = self._flags[key].decide(context)
         found = context.values[self.key]
         if found.value is None:
             return SERVER_DEPENDENCY if found.reason == REQUIRES_SERVER else DEPENDENCY

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from fastbatch.flags.automaton import Automaton, TooLargeError, ways
+from fastbatch.flags.automaton import Automaton, TooLargeError, tries
 from fastbatch.flags.doubt import UNSUPPORTED, Doubt
 from fastbatch.flags.patterns import Portable, RefusedError, Token, translate
 
-__all__ = ["MAX_STEPS", "MAX_WAYS", "Expression"]
+__all__ = ["MAX_STEPS", "MAX_TRIES", "Expression"]
 
-MAX_WAYS = 1_000_000
-"""Python's engine searches where it cannot try more ways than these, which takes some hundredths of a second."""
+MAX_TRIES = 10_000_000
+"""Python's engine searches where it cannot look at characters more often than this: a tenth of a second."""
 
 MAX_STEPS = 1_000_000
 """States times characters; beyond these nobody searches."""
@@ -42,6 +42,8 @@ class Expression:
             raise
         except Exception as error:
             raise RefusedError("Python cannot compile it") from error
+        self._wary = self._portable.ends or self._portable.spaces
+        """Whether even a value of ASCII can be read differently."""
         self._quick_length = _longest(self._portable.tokens)
         try:
             self._automaton: Automaton | None = Automaton(self._portable.tokens)
@@ -50,7 +52,7 @@ class Expression:
 
     def matches(self, value: str) -> bool | Doubt:
         """Tell whether the pattern matches anywhere in ``value``, in time that is linear in its length."""
-        if self._may_differ(value):
+        if (self._wary or not value.isascii()) and self._may_differ(value):
             return UNSUPPORTED
         if len(value) <= self._quick_length:
             return self._search(value) is not None
@@ -70,10 +72,10 @@ class Expression:
 
 def _longest(tokens: tuple[Token, ...]) -> int:
     """Return the length of the longest values that Python's engine may search."""
-    low, high = -1, MAX_WAYS
+    low, high = -1, MAX_TRIES
     while low < high:
         middle = (low + high + 1) // 2
-        if ways(tokens, middle) <= MAX_WAYS:
+        if tries(tokens, middle) <= MAX_TRIES:
             low = middle
         else:
             high = middle - 1

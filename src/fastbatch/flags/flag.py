@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
-from fastbatch.flags.conditions import Condition, Conditions, Plan, Rollout
+from fastbatch.flags.conditions import Condition, Plan, quickest
+from fastbatch.flags.constant import Constant
 from fastbatch.flags.context import Context
 from fastbatch.flags.dependencies import Decides
-from fastbatch.flags.doubt import CONTEXT, CONTINUITY, UNSUPPORTED
+from fastbatch.flags.doubt import CONTINUITY, UNSUPPORTED
 from fastbatch.flags.evaluation import Evaluation
 from fastbatch.flags.filters import Filters
 from fastbatch.flags.hashing import above
 from fastbatch.flags.notes import Notes, short
 from fastbatch.flags.outcomes import Outcomes
-from fastbatch.flags.special import Constant, Enrollment, held_out
+from fastbatch.flags.special import Enrollment, held_out
 from fastbatch.flags.variants import MalformedError, Variants, percentage
 
 __all__ = ["Project", "compile_flag"]
@@ -57,28 +57,30 @@ class _Reading:
         if self._raw.get("ensure_experience_continuity"):
             return Constant(self.outcomes.undecided(CONTINUITY))
         self._rules = _object(self._raw.get("filters"), "filters")
-        plan = self._plan()
-        if self._rules.get("feature_enrollment") is True:
-            return Enrollment(plan, self.outcomes)
         variants = Variants(_object(self._rules.get("multivariate"), "multivariate").get("variants"))
         conditions = self._conditions(variants)
         self.outcomes.unsupported = self._notes.unsupported
-        if plan.whose is Context.device:
-            plan = plan._replace(absent=self.outcomes.without_device())
-        plan = plan._replace(variant_ends=variants.ends)
+        plan = self._plan(variants)
+        if self._rules.get("feature_enrollment") is True:
+            return Enrollment(plan, self.outcomes)
         holdout = _object(self._rules.get("holdout"), "holdout")
-        return held_out(holdout, _quickest(conditions, plan, self.outcomes), plan, self.outcomes)
+        return held_out(holdout, quickest(conditions, plan, self.outcomes), plan, self.outcomes)
 
-    def _plan(self) -> Plan:
-        plan = Plan(self._key, None, self.outcomes.undecided(CONTEXT), bool(self._rules.get("early_exit")))
+    def _plan(self, variants: Variants) -> Plan:
+        plan = Plan(
+            self._key,
+            missed=self.outcomes.value(False, "no_condition_match"),
+            absent=self.outcomes.without_device(),
+            early_exit=bool(self._rules.get("early_exit")),
+            variant_ends=variants.ends,
+        )
         index = self._rules.get("aggregation_group_type_index")
         if index is not None:
             kind = self._project.group_types.get(str(index))
             if not kind:
                 raise MalformedError(f"group type {short(index)} is unknown")
-            return plan._replace(
-                whose=partial(Context.group, kind=kind), absent=self.outcomes.value(False, "no_group_type")
-            )
+            absent = self.outcomes.value(False, "no_group_type")
+            return plan._replace(whose=lambda context: context.group(kind), absent=absent)
         bucketed_by = self._raw.get("bucketing_identifier") or self._rules.get("bucketing_identifier")
         return plan._replace(whose=Context.device) if bucketed_by == "device_id" else plan
 
@@ -92,11 +94,11 @@ class _Reading:
             raise MalformedError("a condition is no object")
         group, meant = self._group(raw)
         properties = _list(raw.get("properties"), "the properties of a condition")
-        matchers = tuple([self._project.filters.compile(each, self._notes) for each in properties])
+        meets = self._project.filters.compile_all(properties, self._notes)
         share = raw.get("rollout_percentage")
         bound = None if share is None else above(percentage(share, "the rollout of a condition") / 100)
         out = self.outcomes.value(False, "out_of_rollout_bound", index)
-        return Condition(matchers, bound, group, self._values(index, raw, variants), out) if meant else None
+        return Condition(meets, bound, group, self._values(index, raw, variants), out) if meant else None
 
     def _group(self, raw: dict[str, Any]) -> tuple[str | None, bool]:
         """Return the type of group that a condition speaks of, None for the flag's own; and whether it is known."""
@@ -114,19 +116,6 @@ class _Reading:
         override = raw.get("variant")
         chosen: list[bool | str] = [override] if override and override in variants.keys else [*variants.keys, True]
         return tuple([self.outcomes.value(value or True, "condition_match", index) for value in chosen])
-
-
-def _quickest(conditions: tuple[Condition, ...], plan: Plan, outcomes: Outcomes) -> Decides:
-    """Return the least that decides these conditions."""
-    first = conditions[0] if conditions else None
-    if plan.whose is None and (first is None or not (first.matchers or first.group or len(first.results) > 1)):
-        if first is None:
-            return Constant(outcomes.value(False, "no_condition_match"))
-        if first.bound is None:
-            return Constant(first.results[0])
-        if len(conditions) == 1:
-            return Rollout(first.bound, first, plan)
-    return Conditions(conditions, plan, outcomes)
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:

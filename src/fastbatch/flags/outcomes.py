@@ -9,7 +9,7 @@ from typing import Any
 from fastbatch.flags.doubt import CONTEXT, UNSUPPORTED, Doubt
 from fastbatch.flags.evaluation import REQUIRES_SERVER, Evaluation
 
-__all__ = ["Outcomes", "payload_of"]
+__all__ = ["Outcomes", "has_payloads", "payload_of"]
 
 
 class Outcomes:
@@ -49,16 +49,23 @@ class Outcomes:
         return Evaluation(self._key, None, None, reason, None, cause, *self._facts)
 
 
+def has_payloads(raw: Mapping[str, Any]) -> bool:
+    """Tell whether a definition attaches anything to any value."""
+    return bool(_payloads(raw))
+
+
 def payload_of(raw: Mapping[str, Any], value: bool | str) -> str | None:
     """Return what a definition attaches to a value, as JSON text."""
-    filters = raw.get("filters")
-    payloads = filters.get("payloads") if isinstance(filters, dict) else None
-    payload = (
-        payloads.get(value if isinstance(value, str) else str(value).lower()) if isinstance(payloads, dict) else None
-    )
+    payload = _payloads(raw).get(value if isinstance(value, str) else str(value).lower())
     if payload is None or isinstance(payload, str):
         return payload
     return json.dumps(payload, separators=(",", ":"))
+
+
+def _payloads(raw: Mapping[str, Any]) -> dict[str, Any]:
+    filters = raw.get("filters")
+    payloads = filters.get("payloads") if isinstance(filters, dict) else None
+    return payloads if isinstance(payloads, dict) else {}
 
 
 def _integer(value: Any) -> int | None:

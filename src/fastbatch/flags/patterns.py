@@ -98,7 +98,7 @@ def translate(pattern: str) -> Portable:
         RefusedError: It has something that they do not share.
     """
     if len(pattern) > MAX_LENGTH or _SURROGATE.search(pattern):
-        raise RefusedError(f"longer than {MAX_LENGTH} characters, or not Unicode")
+        _refuse(f"what is longer than {MAX_LENGTH} characters, or not Unicode")
     tokens = tuple(_Scanner(pattern).tokens())
     escapes = {text for token in tokens if token.kind in {"atom", "class"} for text in re.findall(r"\\.", token.text)}
     kinds = {token.kind for token in tokens}
@@ -128,7 +128,7 @@ class _Scanner:
         while position < len(self._pattern):
             found = _TOKEN.match(self._pattern, position)
             if found is None:
-                _refuse(self._pattern[position : position + 2])
+                _refuse(f"what begins at character {position + 1}")
             token, position = self._token(found)
             tokens.append(token)
         return tokens
@@ -163,12 +163,12 @@ class _Scanner:
         text = found[0]
         if found["least"] is None:
             if before in {"anchor", "empty group"}:
-                _refuse(text)
+                _refuse("a quantifier after nothing that can be repeated")
             return Token("quantifier", text, *_REPEATS[text])
         least = int(found["least"])
         most = least if found["comma"] is None else int(found["most"]) if found["most"] else None
         if before not in {"atom", "class", "close"} or max(least, most or 0) > _MOST_REPEATS:
-            _refuse(text)
+            _refuse("such a counted repetition")
         return Token("quantifier", text, least, most)
 
     def _class(self, start: int) -> tuple[Token, int]:
@@ -177,9 +177,9 @@ class _Scanner:
         while position < len(pattern) and (pattern[position] != "]" or position == first):
             item = _CLASS_ITEM.match(pattern, position)
             if item is None and pattern[position:] != "\\":
-                _refuse(f"a class with {pattern[position : position + 2]}")
+                _refuse(f"a class, at character {position + 1}")
             if _SHORTHAND_BEFORE_DASH.match(pattern, position - 2):
-                _refuse("a range that begins with a class")
+                _refuse(f"a range, at character {position + 1}")
             position = item.end() if item else position + 1
         if position >= len(pattern):
             return Token("broken", pattern[start:]), position
@@ -190,4 +190,4 @@ class _Scanner:
 
 
 def _refuse(what: str) -> NoReturn:
-    raise RefusedError(f"the server alone knows {what!r}")
+    raise RefusedError(f"only the server surely understands {what}")

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from typing import TypeAlias
 
-__all__ = ["Version", "caret", "tilde", "version", "wildcard"]
+__all__ = ["Range", "Version", "caret", "tilde", "version", "wildcard"]
 
 Version: TypeAlias = "tuple[int, int, int]"
 Range: TypeAlias = "tuple[Version, Version]"
 """From the first, the second excluded."""
+
+_NUMBER = r"((?!0\d)\d+)"
+_VERSION = re.compile(
+    rf"\s* [vV]* {_NUMBER} (?: \. {_NUMBER}? (?: \. {_NUMBER}? (?: \. [^+-]* )? )? )? (?: \s* | [+-] .* )",
+    re.VERBOSE | re.DOTALL,
+)
 
 
 def version(text: str) -> Version:
@@ -18,9 +25,11 @@ def version(text: str) -> Version:
     Raises:
         ValueError: A part is no number, or has a leading zero.
     """
-    parts = _bare(text).partition("-")[0].partition("+")[0].split(".")
-    numbers = [_number(parts[0]), *(_number(part) if part else 0 for part in parts[1:3]), 0, 0]
-    return numbers[0], numbers[1], numbers[2]
+    found = _VERSION.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is no version")
+    major, minor, patch = found.groups("0")
+    return int(major), int(minor), int(patch)
 
 
 def tilde(text: str) -> Range:
@@ -44,19 +53,9 @@ def wildcard(text: str) -> Range:
     Raises:
         ValueError: No number is given, or not a number.
     """
-    parts = [part for part in _bare(text).replace("*", "").split(".") if part]
-    given = [_number(part) for part in parts[:3]]
-    if not given:
-        raise ValueError("a wildcard needs a number")
+    parts = [part for part in text.strip().lstrip("vV").replace("*", "").split(".") if part]
+    if not parts or not all(re.fullmatch(_NUMBER, part) for part in parts[:3]):
+        raise ValueError(f"{text!r} is no version with a wildcard")
+    given = [int(part) for part in parts[:3]]
     low, high = [*given, 0, 0], [*given[:-1], given[-1] + 1, 0, 0]
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
-
-
-def _bare(text: str) -> str:
-    return text.strip().lstrip("vV")
-
-
-def _number(part: str) -> int:
-    if not part.isdigit() or (part[0] == "0" and len(part) > 1):
-        raise ValueError(f"{part!r} is no part of a version")
-    return int(part)

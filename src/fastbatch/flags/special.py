@@ -13,22 +13,9 @@ from fastbatch.flags.hashing import above, digest, seed
 from fastbatch.flags.outcomes import Outcomes
 from fastbatch.flags.variants import MalformedError, percentage
 
-__all__ = ["Constant", "Enrollment", "Holdout", "held_out"]
+__all__ = ["Enrollment", "Holdout", "held_out"]
 
 _HOLDOUT = seed("holdout-")
-
-
-class Constant:
-    """A flag that has one outcome for everybody."""
-
-    __slots__ = ("outcome",)
-
-    def __init__(self, outcome: Evaluation) -> None:
-        self.outcome = outcome
-
-    def decide(self, _: Context) -> Evaluation:
-        """Return the outcome."""
-        return self.outcome
 
 
 class Enrollment:
@@ -45,7 +32,7 @@ class Enrollment:
 
     def decide(self, context: Context) -> Evaluation:
         """Return the outcome for a subject; groups have no such property."""
-        audience = context.person if self._plan.whose is None else self._plan.whose(context)
+        audience = context if self._plan.whose is None else self._plan.whose(context)
         if audience is None:
             return self._plan.absent
         if audience.is_group:
@@ -69,7 +56,7 @@ class Holdout:
 
     def decide(self, context: Context) -> Evaluation:
         """Return the outcome for a subject."""
-        audience = context.person if self._plan.whose is None else self._plan.whose(context)
+        audience = context if self._plan.whose is None else self._plan.whose(context)
         if audience is None:
             return self._plan.absent
         if self._bound is None or digest(_HOLDOUT, audience.bucket) < self._bound:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 __all__ = ["Subject"]
 
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+
+class Subject(NamedTuple):
     """
     A person, perhaps on a device and in groups, with what is known about them.
 
     ``distinct_id`` counts as a person property and ``$group_key`` as a property of its group, unless given; nothing
     else is ever looked up. The mappings are read, never changed and never kept.
+
+    A tuple, because one is made for every evaluation, and making a frozen dataclass takes as long as evaluating a flag.
 
     Args:
         distinct_id: The person.
@@ -27,6 +30,6 @@ class Subject:
 
     distinct_id: str
     device_id: str | None = None
-    groups: Mapping[str, str] = field(default_factory=dict)
-    person_properties: Mapping[str, Any] = field(default_factory=dict)
-    group_properties: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    groups: Mapping[str, str] = _NOTHING
+    person_properties: Mapping[str, Any] = _NOTHING
+    group_properties: Mapping[str, Mapping[str, Any]] = _NOTHING

@@ -81,7 +81,7 @@ def put_mapping(fields: dict[str, Any], message: object, name: str) -> None:
     if value is None:
         return
     try:
-        if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - together they are five times slower
+        if isinstance(value, dict) or isinstance(value, Mapping):  # noqa: SIM101 - together they are slower for a dict, which nearly all are
             fields[_WIRE_NAMES.get(name, name)] = dict(value)
             return
     except Exception as error:

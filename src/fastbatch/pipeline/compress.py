@@ -6,22 +6,21 @@ Nothing is imported before a compressor is made. All libraries here give up the 
 
 from __future__ import annotations
 
-import functools
 import importlib
 import sysconfig
-import threading
 import zlib
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from fastbatch.errors import ConfigError
+from fastbatch.zstd import HOW_TO_GET_IT, zstd
 
 __all__ = ["Compressor", "compressor"]
 
 Body: TypeAlias = "bytes | memoryview"
 
 DEFAULT_LEVEL = 1
-"""Measured on a batch of 500 KB: the higher levels save a few per cent more for several times the CPU."""
+"""The higher levels save little more for much more CPU: see `bench/bench_compress.py`."""
 GZIP_LEVELS = range(10)
 IGZIP_LEVELS = range(4)
 ZSTD_LEVELS = range(1, 23)
@@ -90,32 +89,17 @@ def _gzip_with_zlib(body: Body, level: int) -> bytes:
 
 
 def _zstd(level: int) -> Compressor:
-    for library in ("compression.zstd", "backports.zstd"):
-        module = _import(library)
-        if module is not None:
-            return Compressor("zstd", library, functools.partial(module.compress, level=level))
-    zstandard = _import_extension("zstandard")
-    if zstandard is not None:
-        return Compressor("zstd", "zstandard", _ZstandardCompressors(zstandard, level).compress)
-    raise ConfigError("compression", "zstd", "'gzip' or 'none', unless the package backports.zstd is installed")
-
-
-class _ZstandardCompressors(threading.local):
-    """A compressor for each thread: they are costly to make and must not be shared."""
-
-    def __init__(self, zstandard: Any, level: int) -> None:
-        self._compressor = zstandard.ZstdCompressor(level=level)
-
-    def compress(self, body: Body) -> bytes:
-        return bytes(self._compressor.compress(body))
+    library = zstd()
+    if library is None:
+        allowed = f"'gzip' or 'none', unless a library for zstd is installed ({HOW_TO_GET_IT})"
+        raise ConfigError("compression", "zstd", allowed)
+    return Compressor("zstd", library.name, library.compressor(level))
 
 
 def _import_extension(name: str) -> Any:
     """Import a library whose free-threaded builds may not exist, or would turn the GIL on again: then do without it."""
-    return None if sysconfig.get_config_var("Py_GIL_DISABLED") else _import(name)
-
-
-def _import(name: str) -> Any:
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return None
     try:
         return importlib.import_module(name)
     except ImportError:

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from fastbatch.errors import FieldError
 from fastbatch.fastjson import orjson
 from fastbatch.pipeline.coerce import coerce
-from fastbatch.pipeline.plain_json import encode_plainly
+from fastbatch.pipeline.plain_json import encode_plainly, title
 
-__all__ = ["DUMPS_ARGUMENTS", "IS_FAST", "dumps", "encode", "encode_plainly"]
+__all__ = ["DUMPS_ARGUMENTS", "IS_FAST", "dumps", "encode", "encode_fields", "encode_plainly"]
 
 _OPTIONS = 0 if orjson is None else orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
@@ -45,3 +46,16 @@ Nothing of ``fields`` is kept or changed. ``kind`` is `Message.kind`, for the te
 Raises:
     UnserializableError: Names the path and the type of a value that has no JSON form.
 """
+
+
+def encode_fields(fields: dict[str, Any], kind: str) -> bytes:
+    """
+    Return what goes into a template; as `encode`, but a message without any field is none.
+
+    Raises:
+        FieldError: When there is none.
+    """
+    data = encode(fields, kind)
+    if data == b"{}":
+        raise FieldError(title(kind), "fields", {}, "an object that is not empty")
+    return data

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from typing import Any
 
 from fastbatch.config import Config
 from fastbatch.core import core_seed, new_core
@@ -56,7 +55,8 @@ class Engine:
         if config.compression not in dialect.compressions:
             allowed = ", ".join(map(repr, sorted(dialect.compressions)))
             raise ConfigError("compression", config.compression, f"one that {dialect.name} takes: {allowed}")
-        post = Post(config, dialect, write_key, transport, compressor(config.compression, config.compression_level))
+        compress = compressor(config.compression, config.compression_level)
+        post = Post(config, dialect, write_key, transport, compress, self.notices)
         self._sender = Sender(config, dialect, post, self.ledger, self.delivery, self._envelopes)
         count = config.senders if config.ordering else 1
         self.lanes = [self._new_lane(count) for _ in range(count)]
@@ -75,10 +75,10 @@ class Engine:
         core = new_core(max_queue_bytes, self.max_message_bytes, core_seed(), self.ledger.lock)
         return Lane(core, self._config, self.ledger, self._envelopes, max_queue_bytes=max_queue_bytes)
 
-    def add_template(self, template: Template) -> tuple[int, list[Any]]:
-        """Register a template with every lane; returns its number, and the entry of each lane's core."""
-        numbers = [lane.core.add_template(template) for lane in self.lanes]
-        return numbers[0], [lane.core.entry(number) for lane, number in zip(self.lanes, numbers, strict=True)]
+    def add_template(self, template: Template) -> int:
+        """Register a template with every lane; returns its number, which is the same in all. One thread at a time."""
+        numbers = {lane.core.add_template(template) for lane in self.lanes}
+        return numbers.pop()
 
     # Senders.
 
@@ -123,8 +123,12 @@ class Engine:
                 self._running_senders -= 1
                 is_last = self._running_senders == 0
             if is_last:
-                self._transport.close()
-                lifecycle.forget(self)
+                self._end()
+
+    def _end(self) -> None:
+        if self._config.transport is None:  # else it is the program's, and perhaps another client's too
+            self._transport.close()
+        lifecycle.forget(self)
 
     def _has_senders(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
@@ -230,8 +234,7 @@ class Engine:
         self._wait_for_settling()
         self._reporter.wait(deadline)
         self._join(deadline)
-        self._transport.close()
-        lifecycle.forget(self)
+        self._end()
         self.notices.tell_rest()
         delivered_now, dropped_now = self.ledger.outcomes()
         return FlushResult(delivered_now - delivered, dropped_now - dropped, 0)

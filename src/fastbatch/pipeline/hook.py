@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import logging
-import secrets
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from fastbatch.config import Config
-from fastbatch.core.stamp import rfc3339, uuid7
 from fastbatch.fastjson import loads
 from fastbatch.pipeline.delivery import Delivery
-from fastbatch.pipeline.encode import encode
+from fastbatch.pipeline.encode import encode, encode_fields
 from fastbatch.pipeline.notices import say
-from fastbatch.typing import Constants, Dialect, Stamp, Template
+from fastbatch.pipeline.templates import composed
+from fastbatch.typing import Constants, Dialect, Template
 
-__all__ = ["WHOLE", "Hook", "Revised"]
-
-WHOLE: Template = (b"{", Stamp.FIELDS, b"}")
-"""The template of what a hook has seen: nothing is left to stamp."""
+__all__ = ["Hook", "Revised"]
 
 
 class Revised(NamedTuple):
@@ -57,7 +53,7 @@ class Hook:
         Raises:
             FieldError: When the message is not allowed; the function has not seen it then.
         """
-        whole = _composed(template, encode(self._dialect.draft(kind, fields, constants), kind), self._clock())
+        whole = composed(template, encode_fields(self._dialect.draft(kind, fields, constants), kind), self._clock())
         draft: dict[str, Any] = loads(whole)
         given = dict(draft)
         try:
@@ -77,16 +73,3 @@ class Hook:
 
     def _drop(self, message: bytes, detail: str) -> None:
         self._delivery.drop_unqueued(message, "before_send", detail)
-
-
-def _composed(template: Template, fields: bytes, now_ns: int) -> bytes:
-    """Return the message that a core would make of encoded fields."""
-    return b"".join(part if isinstance(part, bytes) else _stamped(part, fields, now_ns) for part in template)
-
-
-def _stamped(stamp: Stamp, fields: bytes, now_ns: int) -> bytes:
-    if stamp is Stamp.FIELDS:
-        return fields[1:-1]
-    if stamp in (Stamp.MESSAGE_ID, Stamp.ANONYMOUS_ID):
-        return uuid7(now_ns, secrets.randbits(62)).encode()
-    return rfc3339(now_ns, 3 if stamp is Stamp.TIMESTAMP_MS else 6).encode()

@@ -40,7 +40,7 @@ class Stats:
         queued: Events that no sender has taken yet.
         in_flight: Events that a sender has taken and that have no outcome yet, those that wait for a retry included.
         queued_bytes: What events without an outcome occupy; at most ``max_queue_bytes``.
-        batches: Batches that have their outcome.
+        batches: Batches that have their outcome; of one whose events were judged apart, its parts.
         attempts: HTTP tries.
         retries: Those of them that were not a batch's first.
         bytes_framed: Length of all bodies before compression.

@@ -16,7 +16,7 @@ from typing import Any
 from fastbatch.errors import UnserializableError
 from fastbatch.pipeline.coerce import coerce
 
-__all__ = ["MAX_DEPTH", "encode_plainly"]
+__all__ = ["MAX_DEPTH", "encode_plainly", "title"]
 
 MAX_DEPTH = 254
 """How many objects and arrays may stand in one another: orjson's own limit. Like orjson we do not count tuples."""
@@ -51,10 +51,10 @@ def encode_plainly(fields: dict[str, Any], kind: str) -> bytes:
         _write(fields, parts.append, MAX_DEPTH)
     except _Refusal as refusal:
         path = _path_text(refusal.path)
-        raise UnserializableError(_title(kind), path, refusal.kind, refusal.allowed) from refusal.__cause__
+        raise UnserializableError(title(kind), path, refusal.kind, refusal.allowed) from refusal.__cause__
     except RecursionError as error:
         allowed = "nested less deeply, or encoded by a caller that is"
-        raise UnserializableError(_title(kind), "fields", dict, allowed) from error
+        raise UnserializableError(title(kind), "fields", dict, allowed) from error
     return "".join(parts).encode()
 
 
@@ -173,7 +173,8 @@ def _path_text(steps: list[str | int]) -> str:
     return f"{path[:half]}...{path[-half:]}"
 
 
-def _title(kind: str) -> str:
+def title(kind: str) -> str:
+    """Return the name of a kind of message in errors: ``GroupIdentify`` for ``group_identify``."""
     return "".join(word[:1].upper() + word[1:] for word in kind.split("_"))
 
 

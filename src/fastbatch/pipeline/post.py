@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastbatch.config import Config
 from fastbatch.errors import TransportError
 from fastbatch.pipeline.compress import Compressor
+from fastbatch.pipeline.notices import Notices
 from fastbatch.typing import Dialect, Request, Response, Transport, Verdict
 
 __all__ = ["Answer", "Post"]
@@ -39,13 +40,20 @@ class Answer:
 class Post:
     """Where batches go and how: URL, headers, compression, transport."""
 
-    def __init__(
-        self, config: Config, dialect: Dialect, write_key: str, transport: Transport, compressor: Compressor
+    def __init__(  # noqa: PLR0913, PLR0917 the parts it joins
+        self,
+        config: Config,
+        dialect: Dialect,
+        write_key: str,
+        transport: Transport,
+        compressor: Compressor,
+        notices: Notices,
     ) -> None:
         self._endpoint = config.endpoint or dialect.endpoint
         self._dialect = dialect
         self._transport = transport
         self._compressor = compressor
+        self._notices = notices
         self._timeout = config.request_timeout
         self._url = dialect.url(self._endpoint)
         self._max_response_bytes = dialect.max_response_bytes
@@ -71,16 +79,17 @@ class Post:
 
     def _judge(self, response: Response) -> Verdict:
         try:
-            return self._dialect.verdict(response)
+            verdict: object = self._dialect.verdict(response)
         except Exception as error:  # noqa: BLE001 a third party's dialect may raise anything
             return _failed(error)
+        return verdict if isinstance(verdict, Verdict) else _unfounded(verdict)
 
     def judge_each(self, response: Response, messages: Sequence[bytes]) -> list[Verdict]:
         """Return the dialect's verdict for each of these messages; never raises."""
         try:
             verdicts = self._dialect.verdicts(response, messages)
             if len(verdicts) == len(messages):
-                return verdicts
+                return [one if isinstance(one, Verdict) else _unfounded(one) for one in verdicts]
             failed = Verdict("drop", detail=f"the dialect has {len(verdicts)} verdicts on {len(messages)} messages")
         except Exception as error:  # noqa: BLE001 a third party's dialect may raise anything
             failed = _failed(error)
@@ -90,16 +99,21 @@ class Post:
         """Make a request of the dialect's own, such as a question about routes."""
         return self._transport.send(Request(method, url, self._headers, b""), self._timeout)
 
-    def reroute(self) -> None:
-        """Let the dialect bring its routes up to date; never raises."""
+    def reroute(self, events: int) -> None:
+        """Let the dialect bring its routes up to date, for the sake of so many events; never raises."""
         try:
             self._dialect.reroute(self.ask, self._endpoint)
-        except Exception:  # noqa: BLE001 then the old routes stay, and the batch is tried again with them
-            return
+        except Exception as error:  # noqa: BLE001 then the old routes stay, and the batch is tried again with them
+            problem = str(error) if isinstance(error, TransportError) else f"the dialect raised {type(error).__name__}"
+            self._notices.tell("not rerouted", "the old routes stay", events, problem)
 
 
 def _failed(error: Exception) -> Verdict:
     return Verdict("drop", "rejected", detail=f"the dialect raised {type(error).__name__} on the answer")
+
+
+def _unfounded(verdict: object) -> Verdict:
+    return Verdict("drop", "rejected", detail=f"the dialect returned {type(verdict).__name__} instead of a verdict")
 
 
 def _merged(headers: Mapping[str, str], chosen: Mapping[str, str]) -> dict[str, str]:

@@ -92,12 +92,18 @@ class Sender:
         if shipment.parts:
             self._conclude(lane, shipment.parts, failure, None)
             return
-        # What raised in the middle of an attempt may have raised after the server had it all.
-        shipment.is_possibly_delivered |= shipment.is_in_attempt and not isinstance(error, Exception)
-        shipment.attempts += 1
+        if shipment.word is not None:
+            self._delivery.settle(lane, shipment, shipment.word.cause)
+            return
+        # What raised in the middle of an attempt may have raised after the server had it all; so it has after an answer
+        # that nobody understands.
+        is_unclear = shipment.is_counted or not isinstance(error, Exception)
+        shipment.is_possibly_delivered |= shipment.is_in_attempt and is_unclear
+        shipment.attempts += not shipment.is_counted
         self._park(lane, shipment, failure, None)
 
     def _send(self, lane: Lane, shipment: Shipment, scratch: Scratch) -> None:
+        shipment.is_counted = False
         if shipment.route is None and not self._route(lane, shipment):
             return
         now = self._envelopes.now()
@@ -149,6 +155,7 @@ class Sender:
 
     def _count(self, shipment: Shipment, body_bytes: int, answer: Answer) -> None:
         shipment.attempts += 1
+        shipment.is_counted = True
         shipment.body_bytes = body_bytes
         shipment.sent_bytes = answer.sent_bytes
         shipment.is_possibly_delivered |= answer.is_ambiguous
@@ -178,19 +185,20 @@ class Sender:
             self._act_on_all(lane, shipment, answer.verdict, answer.status)
 
     def _act_on_all(self, lane: Lane, shipment: Shipment, verdict: Verdict, status: int | None) -> None:
-        if verdict.outcome == "delivered":
-            self._ledger.judge(None)
-            self._delivery.settle(lane, shipment, "", status, verdict.detail)
+        is_split = verdict.outcome == "split" and len(shipment.batch) > 1
+        if verdict.outcome in ("delivered", "drop", "split") and not is_split:
+            shipment.word = _word(verdict, status)
+            self._ledger.judge(shipment.word.detail if shipment.word.cause else None)
+            self._delivery.settle(lane, shipment, shipment.word.cause)
             return
         verdict = _told(verdict, status)
         self._ledger.judge(verdict.detail)
-        if verdict.outcome == "split" and len(shipment.batch) > 1:
+        if is_split:
             self._split(lane, shipment)
-        elif verdict.outcome in ("drop", "split"):
-            self._delivery.settle(lane, shipment, verdict.cause, status, verdict.detail)
         else:
+            shipment.is_in_attempt = False
             if verdict.outcome == "reroute":
-                self._post.reroute()
+                self._post.reroute(len(shipment.batch))
                 shipment.route = None
             shipment.is_possibly_delivered |= verdict.is_ambiguous
             self._retry(lane, shipment, verdict, status)
@@ -277,8 +285,10 @@ class Sender:
 
     def _is_too_old(self, shipment: Shipment, wait: float) -> bool:
         limit = self._config.delivery_timeout
+        if limit is None:
+            return False
         age = (self._config.clock() - shipment.batch.oldest_ns) / 1e9
-        return limit is not None and age + wait > limit
+        return age + wait > limit
 
 
 def _attempt(shipment: Shipment, now: str) -> Attempt:

@@ -39,7 +39,8 @@ class Shipment:
         attempts: HTTP tries so far.
         first_attempt_at: Monotonic time of the first, seconds.
         is_possibly_delivered: True when an attempt ended without an answer, after the server may have had the whole.
-        is_in_attempt: True from when a request with it begins until it is parked for a retry, or has its outcome.
+        is_in_attempt: True from when a request with it begins until the server wants it again, or it has its outcome.
+        is_counted: True when the last attempt has its answer, and is counted among the attempts.
         is_offered: True when senders can find it, or could: it waits for a retry, or did.
         is_settled: True when it has its outcome.
         body_bytes: Length of the last body before compression.
@@ -59,6 +60,7 @@ class Shipment:
     first_attempt_at: float = 0.0
     is_possibly_delivered: bool = False
     is_in_attempt: bool = False
+    is_counted: bool = False
     is_offered: bool = False
     is_settled: bool = False
     body_bytes: int = 0

@@ -7,6 +7,7 @@ retry, no redirect, no decoding, no draining of a response that does not end.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import http.client
 import os
@@ -26,7 +27,7 @@ from urllib3.util import parse_url
 from fastbatch.errors import ConfigError, TransportError
 from fastbatch.transports.deadline import ATTEMPT, Stage, TimedSocket
 from fastbatch.transports.proxies import Proxy, proxy_for
-from fastbatch.transports.reasons import reason
+from fastbatch.transports.reasons import kind, reason
 from fastbatch.typing import Request, Response
 
 __all__ = ["HttpTransport"]
@@ -37,6 +38,10 @@ IDLE_SECONDS = 50.0
 """The longest that a connection is kept unused: many servers and NAT devices forget it after 60 s."""
 ROUTES = 32
 """Different URLs that are remembered; a client has one to three."""
+
+# What looks a host up imports it at its first use. A fork at that moment would leave the import's lock taken in the
+# child, whose senders would wait for it for ever.
+codecs.lookup("idna")
 
 _NO_RETRIES = urllib3.Retry(False, redirect=False)
 _FAILURES = (HTTPError, http.client.HTTPException, OSError, ValueError)
@@ -79,6 +84,7 @@ class HttpTransport:
     ) -> None:
         if ssl_context is not None and ssl_context.verify_mode is not ssl.CERT_REQUIRED:
             raise ConfigError("ssl_context", ssl_context.verify_mode, "a context with verify_mode CERT_REQUIRED")
+        self._way = proxy, ca_file, ssl_context
         if ca_file is not None:
             ssl_context = _trusting(ca_file)
         self._settings = _Settings(proxy, ssl_context, pool_size)
@@ -112,8 +118,17 @@ class HttpTransport:
             )
         except _FAILURES as error:
             # Not chained: urllib3's texts may quote a header, and with it the key.
-            raise TransportError(_describe(error), possibly_delivered=ATTEMPT.request_left) from None
+            raise TransportError(_describe(error), possibly_delivered=ATTEMPT.request_left, kind=kind(error)) from None
         return _read(response, route, request.max_response_bytes)
+
+    def twin(self) -> HttpTransport:
+        """Return a transport that reaches servers in the same way, over connections of its own."""
+        return HttpTransport(*self.way)
+
+    @property
+    def way(self) -> tuple[str | None, str | None, ssl.SSLContext | None]:
+        """What decides how a server is reached: equal for transports that may stand in for each other."""
+        return self._way
 
     def close(self) -> None:
         """Close the idle connections; those in use are closed when their response is complete."""
@@ -181,7 +196,7 @@ class _Routes:
         return manager
 
     def _context(self) -> ssl.SSLContext:
-        # Not before it is needed: loading the system's authorities takes 20 ms.
+        # Not before it is needed: loading the system's authorities is slow.
         if self._ssl_context is None:
             self._ssl_context = ssl.create_default_context()
         return self._ssl_context
@@ -306,18 +321,20 @@ def _trusting(ca_file: str) -> ssl.SSLContext:
 
 def _read(response: urllib3.BaseHTTPResponse, route: _Route, most: int) -> Response:
     """Return ``response`` with at most ``most`` bytes of its body; only a complete one keeps its connection."""
+    cut = ""
     try:
         _refuse_what_is_no_answer(response.status, route)
         body = response.read(most + 1, decode_content=False)
-    except _FAILURES:
-        body = b""  # the status said it all
+    except _FAILURES as error:
+        body = b""  # for a batch the status says it all
+        cut = "timeout" if kind(error) == "timeout" else "network"
     finally:
         # urllib3 has taken the connection back if the body ended.
         if response.connection is not None:
             response.close()
             response.release_conn()
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status, headers, body[:most])
+    return Response(response.status, headers, body[:most], "too long" if len(body) > most else cut)
 
 
 def _refuse_what_is_no_answer(status: int, route: _Route) -> None:

@@ -1,4 +1,4 @@
-"""What became of a request, in a few words that hold no payload, no key and no header."""
+"""What became of a request, in few words or in one, that hold no payload, no key and no header."""
 
 from __future__ import annotations
 
@@ -9,13 +9,21 @@ import ssl
 
 from fastbatch.transports.deadline import Stage
 
-__all__ = ["reason"]
+__all__ = ["kind", "reason"]
 
 
 def reason(error: BaseException, stage: Stage) -> str:
     """Return what happened in a few words that hold nothing of the request."""
     cause = _root(error)
     return _tls_reason(cause) if isinstance(cause, ssl.SSLError) else _plain_reason(cause, stage)
+
+
+def kind(error: BaseException) -> str:
+    """Return which sort of failure it was: ``timeout``, ``refused`` or ``network``."""
+    cause = _root(error)
+    if isinstance(cause, TimeoutError):
+        return "timeout"
+    return "refused" if isinstance(cause, ConnectionRefusedError) else "network"
 
 
 def _root(error: BaseException) -> BaseException:

@@ -30,11 +30,12 @@ def dating(compare: Callable[[date, date], bool]) -> Maker:
                 return False
             if given is MISSING:
                 return CONTEXT
+            now = context.now()
             try:
-                bound = bound_at(context.now())
+                bound = bound_at(now)
             except (ValueError, OverflowError):  # a date that there was only when the definitions came
                 return UNSUPPORTED
-            pair = comparable(given, bound, context.now())
+            pair = comparable(given, bound, now)
             return CONTEXT if pair is None else compare(*pair)
 
         return match

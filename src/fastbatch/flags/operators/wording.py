@@ -22,7 +22,7 @@ def wording(find: Callable[[str, str], bool], wanted: bool) -> Maker:
         def match(properties: Mapping[str, Any], _: Context) -> bool | Doubt:
             given = properties.get(key, MISSING)
             if type(given) is str:
-                return find(ascii_lower(given), part) is wanted
+                return find(given.lower() if given.isascii() else ascii_lower(given), part) is wanted
             if given is MISSING:
                 return CONTEXT
             try:

@@ -1,0 +1,1 @@
+"""Frameworks; each module needs its own."""
