@@ -65,6 +65,7 @@ def test_request_has_the_path_and_headers_of_the_captured_python_sdk(captures):
     assert set(headers) == set(capture["h"]) - {"Content-Encoding", "Content-Length"}
     assert headers["Authorization"] == capture["h"]["Authorization"]
     assert PostHogV1().url("https://app.posthog.com") == "https://us.i.posthog.com" + capture["path"]
+    assert PostHogV1().url("https://app.posthog.com" + capture["path"]) == "https://us.i.posthog.com" + capture["path"]
 
 
 def test_headers_name_the_library_the_request_and_the_attempt():
