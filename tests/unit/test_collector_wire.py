@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import random
 import sys
+import time
 import zlib
 
 import pytest
@@ -136,6 +138,32 @@ def test_a_bomb_is_found_before_it_goes_off() -> None:
         inflate(zlib.compress(bytes(100_000_000), 9, wbits=31), "gzip", 1000)
     assert raised.value.status == 413
     assert inflate(gzip.compress(bytes(1000)), "gzip", 1000) == bytes(1000)
+
+
+def test_a_body_of_many_tiny_members_takes_no_longer_than_its_length() -> None:
+    """Sixteen times as many take about sixteen times as long, not 256 times: half a million would take minutes then."""
+    member = gzip.compress(b"")
+
+    def seconds(members: int) -> float:
+        body = member * members
+        began = time.process_time()
+        assert inflate(body, "gzip", 1000) == b""
+        return time.process_time() - began
+
+    few, many = (min(seconds(members) for _ in range(3)) for members in (10_000, 160_000))
+    assert many < 64 * few
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 100_000])
+def test_gzip_members_of_any_length_are_inflated(size: int) -> None:
+    """Wherever one ends and the next begins."""
+    plain = random.Random(size).randbytes(size)
+    members = gzip.compress(plain) + gzip.compress(b"") + gzip.compress(plain, 0)
+    assert inflate(members, "gzip", 2 * size) == plain + plain
+    for limit, status in ((2 * size - 1, 413), (2 * size, 400)):
+        with pytest.raises(WireError) as raised:
+            inflate(members[:-1] if status == 400 else members, "gzip", limit)
+        assert raised.value.status == status
 
 
 def test_an_unknown_encoding_is_answered_with_415() -> None:
