@@ -100,6 +100,17 @@ def test_the_type_of_a_single_message_comes_from_its_path() -> None:
     assert (received.kind, received.text) == ("page", '{"type":"page" }')
 
 
+@pytest.mark.parametrize(
+    "text", ['{ "userId":"\\ud800","n":1.50, "big":123456789012345678901234567890, "n":2 }', "{}", "{ }"]
+)
+def test_a_single_message_is_kept_as_it_was_written_too(text: str) -> None:
+    """But for the type, which it need not have; what is no valid text for a database stays an escape."""
+    (received,) = read_single(text.encode(), "track")
+    assert received.text.startswith('{"type":"track"')
+    assert received.text.endswith(text[1:])
+    assert json.loads(received.text) == {"type": "track", **json.loads(text)}
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{} {}", b'{"type":null}'])
 def test_a_single_body_that_is_no_message_is_answered_with_400(body: bytes) -> None:
     """The same holds for the single paths."""
