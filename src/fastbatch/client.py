@@ -214,6 +214,8 @@ class Client(Calls, Quick):
             return False, None
         if self._is_closed:
             self._refuse_closed()
+        if self._hook is not None:
+            self._notice_fork()  # before anything of the parent's is used: the hook counts what it drops
         revised = None
         try:
             kind, fields = message.kind, message.fields()
@@ -222,16 +224,13 @@ class Client(Calls, Quick):
             if self._hook is None:
                 data = encode_fields(self._dialect.fields(kind, fields, self._constants), kind)
             else:
-                self._notice_fork()
                 revised = self._hook.revise(kind, fields, template, self._constants)
                 if revised is None:
                     return True, None
                 number, template, data = self._templates.whole, WHOLE, revised.data
-        except UnserializableError as error:
-            self._refuse("unserializable", f"{error.kind}.{error.field}")
-            raise
         except FieldError as error:
-            self._refuse("invalid", f"{error.kind}.{error.field}")
+            cause = "unserializable" if isinstance(error, UnserializableError) else "invalid"
+            self._refuse(cause, f"{error.kind}.{error.field}")
             raise
         except Exception as error:
             # Whatever else: the message's own code, or the dialect's, is a third party's.
@@ -262,7 +261,10 @@ class Client(Calls, Quick):
             elif code == Code.FORKED:
                 # A fork that Python did not see, such as uWSGI's.
                 self._renew(lane)
-                return self.enqueue(message)
+                if template is not WHOLE:
+                    return self.enqueue(message)
+                # Nothing is left to stamp, and a hook sees a message once.
+                lane, number = self._lane_of(message.fields()), self._templates.whole
             elif code == Code.TOO_LARGE:
                 self._refuse("too_large")
                 raise MessageTooLargeError(message_length(template, len(data)), self._engine.max_message_bytes)

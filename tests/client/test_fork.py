@@ -240,3 +240,47 @@ return [client.stats().accepted, client.stats().delivered]
 """,
     )
     assert child == [400, 400]
+
+
+@pytest.mark.parametrize("event", ["kept", "unwanted"])
+def test_before_send_sees_an_event_of_a_child_once(in_program, server, event):
+    """Also the first one, from which the client learns that this is a fork; what the caller hears is what is sent."""
+    child, parent = in_program(
+        """
+from fastbatch import Capture
+shown = []
+def hook(event):
+    shown.append(event["uuid"])
+    return None if event["event"] == "unwanted" else event
+client._set_before_send(hook)
+""",
+        f"""
+_, message = client._enqueue_revised(Capture(distinct_id="u", event={event!r}))
+return [shown, message and message["uuid"], *client.flush(5), client.stats().accepted]
+""",
+        dialect="posthog",
+    )
+    shown, returned, *account = child
+    sent = [message["uuid"] for request in server.requests for message in request.json["batch"]]
+    assert len(shown) == 1
+    assert (returned, sent) == ((shown[0], shown) if event == "kept" else (None, []))
+    assert account == [len(sent), 0, 0, 1]
+    assert parent == [0, 0, 0, 0]
+
+
+def test_before_send_sees_an_event_once_when_a_thread_is_late_to_notice_a_fork(make_client):
+    """The parent's core told it, after the hook had been asked."""
+    shown = []
+
+    def hook(event):
+        shown.append(event["messageId"])
+        return event
+
+    transport = CapturingTransport()
+    client = make_client(transport=transport, before_send=hook)
+    core = client._first_lane.core
+    core.append = lambda *_: Code.FORKED
+    client.track("u", "e", {})
+    client.flush(5)
+    assert [message["messageId"] for message in transport.messages] == shown
+    assert client.stats().accepted == 1

@@ -360,10 +360,14 @@ def test_the_host_that_people_see_is_not_the_one_that_takes_events(given, host):
         ("https://example.com/batch", "https://example.com/batch/"),
         ("https://example.com/ingest/batch/", "https://example.com/ingest/batch/"),
         ("http://127.0.0.1:8010", "http://127.0.0.1:8010/batch/"),
+        ("https://app.posthog.com/batch/", "https://us.i.posthog.com/batch/"),
+        ("http://batch", "http://batch/batch/"),
+        ("http://batch:8010/", "http://batch:8010/batch/"),
+        ("https://example.com/minibatch", "https://example.com/minibatch/batch/"),
     ],
 )
 def test_url_is_base_and_path(endpoint, url):
-    """A proxy's prefix stays, also one that is a piece of PostHog's own paths."""
+    """A proxy's prefix stays, also one that is a piece of PostHog's own paths; a host is no part of a path."""
     assert PostHog().url(endpoint) == url
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import uuid
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 import pytest
@@ -65,6 +68,7 @@ def test_request_has_the_path_and_headers_of_the_captured_python_sdk(captures):
     assert set(headers) == set(capture["h"]) - {"Content-Encoding", "Content-Length"}
     assert headers["Authorization"] == capture["h"]["Authorization"]
     assert PostHogV1().url("https://app.posthog.com") == "https://us.i.posthog.com" + capture["path"]
+    assert PostHogV1().url("https://app.posthog.com" + capture["path"]) == "https://us.i.posthog.com" + capture["path"]
 
 
 def test_headers_name_the_library_the_request_and_the_attempt():
@@ -125,6 +129,50 @@ def test_what_the_server_itself_reads_stands_beside_the_properties(event_of, nam
     assert (key in where) == (expected is not None)
     assert name not in event["properties"]
     assert event["properties"]["a"] == 1
+
+
+class Word(str, Enum):
+    """Text under another type."""
+
+    NO = "false"
+    SESSION = "s"
+
+
+class Switch(Enum):
+    """A value that the encoder looks into."""
+
+    OFF = False
+
+
+class Scalar:
+    """Like one of numpy's."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def tolist(self) -> object:
+        return self._value
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "expected"),
+    [
+        ("$process_person_profile", "process_person_profile", Switch.OFF, False),
+        ("$process_person_profile", "process_person_profile", Word.NO, False),
+        ("$process_person_profile", "process_person_profile", Scalar(value=False), False),
+        ("$process_person_profile", "process_person_profile", Decimal(0), False),
+        ("$product_tour_id", "product_tour_id", Word.SESSION, "s"),
+        ("$session_id", "session_id", Word.SESSION, "s"),
+        ("$session_id", "session_id", Scalar("s"), "s"),
+        ("$session_id", "session_id", uuid.UUID(int=0), "00000000-0000-0000-0000-000000000000"),
+        ("$session_id", "session_id", Decimal(0), None),
+    ],
+)
+def test_what_is_lifted_is_what_the_encoder_makes_of_a_value(event_of, name, key, value, expected):
+    """The older wire has it so; an option that is left out would make a person of a stranger."""
+    event = event_of("capture", {"event": "e", "userId": "u", "properties": {name: value}})
+    found = {**event["options"], **event}.get(key)
+    assert (found, type(found)) == (expected, type(expected))
 
 
 PEOPLE = [

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import random
 import sys
+import time
 import zlib
 
 import pytest
@@ -98,6 +100,17 @@ def test_the_type_of_a_single_message_comes_from_its_path() -> None:
     assert (received.kind, received.text) == ("page", '{"type":"page" }')
 
 
+@pytest.mark.parametrize(
+    "text", ['{ "userId":"\\ud800","n":1.50, "big":123456789012345678901234567890, "n":2 }', "{}", "{ }"]
+)
+def test_a_single_message_is_kept_as_it_was_written_too(text: str) -> None:
+    """But for the type, which it need not have; what is no valid text for a database stays an escape."""
+    (received,) = read_single(text.encode(), "track")
+    assert received.text.startswith('{"type":"track"')
+    assert received.text.endswith(text[1:])
+    assert json.loads(received.text) == {"type": "track", **json.loads(text)}
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"1", b"{} {}", b'{"type":null}'])
 def test_a_single_body_that_is_no_message_is_answered_with_400(body: bytes) -> None:
     """The same holds for the single paths."""
@@ -136,6 +149,32 @@ def test_a_bomb_is_found_before_it_goes_off() -> None:
         inflate(zlib.compress(bytes(100_000_000), 9, wbits=31), "gzip", 1000)
     assert raised.value.status == 413
     assert inflate(gzip.compress(bytes(1000)), "gzip", 1000) == bytes(1000)
+
+
+def test_a_body_of_many_tiny_members_takes_no_longer_than_its_length() -> None:
+    """Sixteen times as many take about sixteen times as long, not 256 times: half a million would take minutes then."""
+    member = gzip.compress(b"")
+
+    def seconds(members: int) -> float:
+        body = member * members
+        began = time.process_time()
+        assert inflate(body, "gzip", 1000) == b""
+        return time.process_time() - began
+
+    few, many = (min(seconds(members) for _ in range(3)) for members in (10_000, 160_000))
+    assert many < 64 * few
+
+
+@pytest.mark.parametrize("size", [0, 1, 4095, 4096, 4097, 100_000])
+def test_gzip_members_of_any_length_are_inflated(size: int) -> None:
+    """Wherever one ends and the next begins."""
+    plain = random.Random(size).randbytes(size)
+    members = gzip.compress(plain) + gzip.compress(b"") + gzip.compress(plain, 0)
+    assert inflate(members, "gzip", 2 * size) == plain + plain
+    for limit, status in ((2 * size - 1, 413), (2 * size, 400)):
+        with pytest.raises(WireError) as raised:
+            inflate(members[:-1] if status == 400 else members, "gzip", limit)
+        assert raised.value.status == status
 
 
 def test_an_unknown_encoding_is_answered_with_415() -> None:

@@ -138,8 +138,8 @@ def read_single(body: bytes, kind: str) -> list[Received]:
     except (ValueError, StopIteration, RecursionError) as error:
         raise WireError(400, f"not JSON: {error}") from None
     if isinstance(message, dict) and "type" not in message:
-        message = {"type": kind, **message}
-        return [_received(message, json.dumps(message, ensure_ascii=False, separators=(",", ":")))]
+        comma = "," if message else ""
+        return [_received({"type": kind, **message}, f'{{"type":{json.dumps(kind)}{comma}{text[at + 1 : end]}')]
     return [_received(message, text[at:end])]
 
 

@@ -7,6 +7,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from fastbatch.dialects.base import USER_AGENT, BaseDialect, to_json
 from fastbatch.dialects.posthog_events import Events
@@ -74,7 +75,9 @@ class PostHog(BaseDialect):
 
     def base_url(self, endpoint: str) -> str:
         """Return the host that takes events, without the dialect's own path; a prefix of a proxy's own stays."""
-        return ingestion_host(endpoint).removesuffix(self.path.rstrip("/"))
+        parts = urlsplit(endpoint)
+        path = parts.path.rstrip("/").removesuffix(self.path.rstrip("/"))
+        return ingestion_host(urlunsplit((parts.scheme, parts.netloc, path, "", "")))
 
     def headers(self, write_key: str) -> dict[str, str]:
         """Return the headers of every request; the key stands in the body."""

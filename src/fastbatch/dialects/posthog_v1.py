@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from enum import Enum
 from typing import Any
 
 from fastbatch.dialects.base import USER_AGENT, to_json
@@ -161,7 +163,7 @@ def _lifted(event: Mapping[str, Any]) -> dict[str, Any]:
     lifted = {key: event[key] for key in ("uuid", "event", "distinct_id", "timestamp") if key in event}
     options: dict[str, Any] = {}
     for key, (name, coerce, place) in _SENTINELS.items():
-        if key in properties and (value := coerce(properties.pop(key))) is not None:
+        if key in properties and (value := coerce(_plain(properties.pop(key)))) is not None:
             (options if place == "options" else lifted)[name] = value
     return {**lifted, "options": options, "properties": properties}
 
@@ -176,6 +178,15 @@ def _move_person_properties(key: str, given: object, properties: dict[str, Any])
         properties.setdefault(key, given)
 
 
+def _plain(value: Any) -> Any:
+    """Return what the encoder would make of text, a number or a boolean under another type."""
+    while isinstance(value, Enum):
+        value = value.value
+    if hasattr(type(value), "tolist"):  # numpy's
+        value = value.tolist()
+    return value
+
+
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -183,7 +194,7 @@ def _as_bool(value: object) -> bool | None:
     """Return the server's reading of an option; what it would refuse is left out, or it drops the event for it."""
     if isinstance(value, str):
         return _TRUTH.get(value.strip().lower())
-    return bool(value) if isinstance(value, (bool, int, float)) else None
+    return bool(value) if isinstance(value, (bool, int, float, Decimal)) else None
 
 
 def _as_text(value: object) -> str | None:
