@@ -358,3 +358,45 @@ def test_a_context_that_is_left_elsewhere_does_no_harm():
         assert pool.submit(leave).result() == {"b": 2}
     assert get_tags() == {"a": 1}
     CURRENT.set(None)
+
+
+def test_a_generator_that_ends_within_another_context_takes_its_own_with_it():
+    def work():
+        with new_context():
+            tag("of", "generator")
+            yield
+
+    generator = work()
+    next(generator)
+    with new_context(fresh=True):
+        tag("of", "caller")
+        generator.close()
+        assert get_tags() == {"of": "caller"}
+    assert said() == ({}, None, None)
+
+
+def test_tasks_may_share_one_object_and_leave_in_any_order():
+    shared = new_context()
+
+    async def work(number, turn, done):
+        with shared:
+            tag("number", number)
+            await turn.wait()
+            inside = get_tags()
+        done.set()
+        return inside, CURRENT.get()
+
+    async def main():
+        first, second, never = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        tasks = [asyncio.create_task(work(1, first, second)), asyncio.create_task(work(2, second, never))]
+        await asyncio.sleep(0)
+        first.set()
+        return await asyncio.gather(*tasks)
+
+    assert asyncio.run(main()) == [({"number": 1}, None), ({"number": 2}, None)]
+
+
+def test_a_tag_has_the_name_that_the_package_gives_it():
+    with new_context():
+        tag(name="a", value=1)
+        assert get_tags() == {"a": 1}

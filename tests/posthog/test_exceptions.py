@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import weakref
 
 import pytest
 from packaging.version import InvalidVersion, Version
@@ -328,6 +329,39 @@ def test_captured_exceptions_are_logged_when_asked(make_posthog, caplog):
     with caplog.at_level(logging.ERROR, "fastbatch"):
         posthog.capture_exception(raised(ValueError("on purpose")))
     assert caplog.records[0].exc_info[0] is ValueError
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_log_that_captures_what_it_hears_of_hears_of_it_once(make_posthog, sent, disabled):
+    class Captures(logging.Handler):
+        def emit(self, record):
+            heard.append(record)
+            posthog.capture_exception(record.exc_info[1])
+
+    heard: list = []
+    logger = logging.Logger("of the program")
+    logger.addHandler(Captures())
+    posthog = make_posthog(log_captured_exceptions=True, logger=logger, disabled=disabled)
+    posthog.capture_exception(raised(ValueError("on purpose")))
+    assert len(heard) == 1
+    assert len(sent(posthog)) == (0 if disabled else 1)
+
+
+@pytest.mark.parametrize("is_raised", [True, False])
+def test_variables_live_no_longer_than_the_program_wants(posthog, is_raised):
+    class Large:
+        pass
+
+    large = Large()
+    seen = weakref.ref(large)
+    try:
+        if is_raised:
+            raise ValueError("x")
+        posthog.capture_exception(ValueError("x"))
+    except ValueError as error:
+        posthog.capture_exception(error)
+    del large
+    assert seen() is None
 
 
 def test_variables_are_shown_when_asked_and_secrets_never(make_posthog, sent):

@@ -7,6 +7,7 @@ import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,9 @@ from fastbatch.posthog.people import Properties, Time
 from fastbatch.posthog.tracing import span_properties
 
 __all__ = ["Catching"]
+
+_LOGGED: ContextVar[BaseException | None] = ContextVar("fastbatch_posthog_logged", default=None)
+"""What is being logged: a handler of the program's may capture what it hears of, and that would be logged again."""
 
 
 class Catching(ABC):
@@ -108,7 +112,7 @@ class Catching(ABC):
         """Report an exception that was caught by ``origin``."""
         try:
             caught = caught_by(exception)
-            if caught is None or is_captured(caught.error):
+            if caught is None or is_captured(caught.error) or _LOGGED.get() is caught.error:
                 return None
             described = {**span_properties(), **self._describer.properties(caught, origin)}
             if self.log_captured_exceptions:
@@ -122,8 +126,12 @@ class Catching(ABC):
         return uuid
 
     def _log(self, error: BaseException) -> None:
-        with contextlib.suppress(Exception):  # the program's logger
-            self._logger.error("captured an exception", exc_info=error)
+        token = _LOGGED.set(error)
+        try:
+            with contextlib.suppress(Exception):  # the program's logger
+                self._logger.error("captured an exception", exc_info=error)
+        finally:
+            _LOGGED.reset(token)
 
     def _close_hooks(self) -> None:
         if self._hooks is not None:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Protocol, TypeVar, cast
 
 from fastbatch.posthog.exceptions.origin import BY_HAND, Origin
-from fastbatch.posthog.scope import CURRENT, Scope
+from fastbatch.posthog.scope import CURRENT, Scope, leave
 
 __all__ = [
     "get_context_device_id",
@@ -98,15 +98,23 @@ class new_context:  # noqa: N801 - programs know it as a function
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        scope = self._scopes.pop()
+        scope = self._innermost()
         try:
             _, wanted, client = self._arguments
             if isinstance(error, Exception) and (captures_by_default(client) if wanted is None else wanted):
                 report(error, client)
         finally:
-            # Another one is current where this block was entered elsewhere: before a fork, or in another task.
-            if CURRENT.get() is scope:
-                CURRENT.set(scope.outer)
+            leave(scope)
+
+    def _innermost(self) -> Scope:
+        """Return the scope that ends: several tasks may be in blocks of one object, each in a scope of its own."""
+        scope = CURRENT.get()
+        while scope is not None and scope not in self._scopes:
+            scope = scope.outer
+        if scope is None:  # entered elsewhere: before a fork, or in another task
+            return self._scopes.pop()
+        self._scopes.remove(scope)
+        return scope
 
     def __call__(self, function: _Function) -> _Function:
         return scoped(*self._arguments)(function)
@@ -226,11 +234,11 @@ def _scoped_async_generator(function: Callable[..., Any], context: Callable[[], 
 # What a program says of the current context. Outside any context these do nothing, and return nothing.
 
 
-def tag(key: str, value: Any) -> None:
+def tag(name: str, value: Any) -> None:
     """Give every event of the current context, and of those within it, a property."""
     scope = CURRENT.get()
     if scope is not None:
-        scope.tags[key] = value
+        scope.tags[name] = value
 
 
 def get_tags() -> dict[str, Any]:

@@ -6,7 +6,7 @@ import os
 from contextvars import ContextVar
 from typing import Any
 
-__all__ = ["CURRENT", "Scope"]
+__all__ = ["CURRENT", "Scope", "leave"]
 
 
 class Scope:
@@ -51,6 +51,19 @@ class Scope:
 
 CURRENT: ContextVar[Scope | None] = ContextVar("fastbatch_posthog_scope", default=None)
 """The innermost scope; None outside any."""
+
+
+def leave(scope: Scope) -> None:
+    """Have ``scope`` be no longer around what runs; nothing happens where it is not, as in another task."""
+    current = CURRENT.get()
+    if current is scope:
+        CURRENT.set(scope.outer)
+        return
+    # It ends before one within it, as that of a generator may: the inner one then ends in what is around both.
+    while current is not None and current.outer is not scope:
+        current = current.outer
+    if current is not None:
+        current.outer = scope.outer
 
 
 def _forget_after_fork() -> None:

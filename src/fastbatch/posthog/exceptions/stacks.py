@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import NamedTuple, TypeAlias
 
 __all__ = ["Caught", "Stack", "caught_by", "stack_of"]
@@ -83,8 +84,15 @@ def _is_hidden(frame: FrameType) -> bool:
     module = frame.f_globals.get("__name__")
     if isinstance(module, str) and module.startswith("sentry_sdk."):
         return True
+    code = frame.f_code
+    if code.co_flags & inspect.CO_OPTIMIZED and not _names_of(code).intersection(_HIDING):
+        return False  # a look at a function's variables would keep their values alive for as long as it runs
     variables = frame.f_locals
     return any(_truth_of(variables.get(name)) for name in _HIDING)
+
+
+def _names_of(code: CodeType) -> set[str]:
+    return {*code.co_varnames, *code.co_cellvars, *code.co_freevars}
 
 
 def _truth_of(value: object) -> bool:
