@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import flag_workload
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.subject import Subject
 
 MANY = flag_workload.definitions(10_000)
 KINDS = compile_definitions(flag_workload.definitions(8))

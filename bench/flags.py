@@ -19,8 +19,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import flag_workload
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.subject import Subject
 
 Call = Callable[[], Any]
 PERSON: dict[str, Any] = flag_workload.PERSON

@@ -228,9 +228,11 @@ class Client(Calls, Quick):
                 if revised is None:
                     return True, None
                 number, template, data = self._templates.whole, WHOLE, revised.data
+        except UnserializableError as error:
+            self._refuse("unserializable", f"{error.kind}.{error.field}")
+            raise
         except FieldError as error:
-            cause = "unserializable" if isinstance(error, UnserializableError) else "invalid"
-            self._refuse(cause, f"{error.kind}.{error.field}")
+            self._refuse("invalid", f"{error.kind}.{error.field}")
             raise
         except Exception as error:
             # Whatever else: the message's own code, or the dialect's, is a third party's.

@@ -8,8 +8,8 @@ from typing import Any
 
 from hypothesis import given, settings
 
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.subject import Subject
 from tests.support.flag_differences import depends_on, flag, of, where
 from tests.support.flag_worlds import World, seeds
 

@@ -7,9 +7,9 @@ from typing import Any, get_args
 
 from hypothesis import given, settings
 
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.evaluation import Evaluation, Unresolved
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.evaluation import Evaluation, Unresolved
+from fastbatch.flags.local.subject import Subject
 from tests.support.flag_oracle import Answer, Oracle, answer_of
 from tests.support.flag_worlds import World, seeds
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fastbatch.flags.definitions import MAX_PROBLEMS, compile_definitions
-from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import MAX_PROBLEMS, compile_definitions
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.subject import Subject
 from tests.support.flag_differences import depends_on, flag, of, where
 from tests.support.flag_worlds import definitions, subjects
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 from typing import Any, NamedTuple
 
-from fastbatch.flags.cohorts import MAX_DEPTH
-from fastbatch.flags.patterns import MAX_LENGTH
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.cohorts import MAX_DEPTH
+from fastbatch.flags.local.patterns import MAX_LENGTH
+from fastbatch.flags.local.subject import Subject
 from tests.support.flag_oracle import CRASHED, Answer
 
 __all__ = ["DIFFERENCES", "Case", "Difference", "depends_on", "explained", "flag", "of"]

@@ -17,8 +17,8 @@ from posthog import Client
 from posthog.feature_flags import InconclusiveMatchError, RequiresServerEvaluation
 from posthog.types import UnresolvedFlagReason
 
-from fastbatch.flags.evaluation import REQUIRES_SERVER, Evaluation
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.evaluation import REQUIRES_SERVER, Evaluation
+from fastbatch.flags.local.subject import Subject
 
 __all__ = ["CRASHED", "Answer", "Oracle", "answer_of"]
 

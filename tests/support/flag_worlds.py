@@ -15,7 +15,7 @@ from typing import Any
 from hypothesis import strategies as st
 from posthog.feature_flags import PROPERTY_OPERATORS
 
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.subject import Subject
 
 __all__ = ["World", "definitions", "seeds", "subjects"]
 

@@ -14,8 +14,8 @@ from typing import Any
 
 from fastbatch.collector.bodies import WireError
 from fastbatch.collector.flag_file import Published
-from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.subject import Subject
 
 __all__ = ["decide_answer", "evaluate", "flags_answer", "runtime_of", "subject_of"]
 

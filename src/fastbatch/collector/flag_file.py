@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple, NoReturn
 
 from fastbatch.errors import FastbatchError
-from fastbatch.flags.definitions import Definitions, compile_definitions
+from fastbatch.flags.local.definitions import Definitions, compile_definitions
 
 __all__ = ["FlagFile", "FlagFileError", "Published"]
 

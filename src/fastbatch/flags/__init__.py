@@ -1,6 +1,4 @@
 """
-PostHog feature flags.
-
-Definitions are compiled once, when they arrive; evaluating one is then a pure function of a `Subject` and a time:
-no lock, no network, nothing shared that changes.
+PostHog feature flags: `local` decides them by their definitions; what stands around it fetches the definitions, asks
+the server where they do not decide, and reports what was read.
 """

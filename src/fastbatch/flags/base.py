@@ -10,9 +10,9 @@ from collections.abc import Callable
 from fastbatch.errors import ConfigError
 from fastbatch.flags.call import FlagCall, FlagRead, Reports
 from fastbatch.flags.called import READS, CalledReads
-from fastbatch.flags.definitions import Definitions
 from fastbatch.flags.fallback import FallbackCache
 from fastbatch.flags.forks import renew_after_fork
+from fastbatch.flags.local.definitions import Definitions
 from fastbatch.flags.notices import Notices
 from fastbatch.flags.provider import FlagDefinitionCacheProvider
 from fastbatch.flags.remote import Remote

@@ -11,11 +11,11 @@ from fastbatch.errors import FlagsError
 from fastbatch.flags.answer import FeatureFlag, FlagsAnswer
 from fastbatch.flags.arguments import check_keys, check_properties
 from fastbatch.flags.base import FlagsBase
-from fastbatch.flags.evaluation import Evaluation
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.subject import Subject
 from fastbatch.flags.question import Question, question_of
 from fastbatch.flags.result import valid_payload
 from fastbatch.flags.snapshot import Evaluated, FeatureFlagEvaluations
-from fastbatch.flags.subject import Subject
 
 __all__ = ["FlagsAndPayloads", "ManyFlags", "payloads_of", "values_of"]
 

@@ -12,11 +12,11 @@ from fastbatch.flags.arguments import check_key, check_properties
 from fastbatch.flags.base import FlagsBase
 from fastbatch.flags.call import FlagRead
 from fastbatch.flags.called import read_key
-from fastbatch.flags.definitions import Definitions
-from fastbatch.flags.evaluation import Evaluation
+from fastbatch.flags.local.definitions import Definitions
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.subject import Subject
 from fastbatch.flags.question import question_of
 from fastbatch.flags.result import FeatureFlagResult, decode_payload
-from fastbatch.flags.subject import Subject
 
 __all__ = ["OneFlag"]
 

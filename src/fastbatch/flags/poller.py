@@ -11,9 +11,9 @@ from http import HTTPStatus
 from typing import Any
 
 from fastbatch.errors import FlagsError
-from fastbatch.flags.definitions import Definitions, compile_definitions
 from fastbatch.flags.endpoint import DefinitionsEndpoint
 from fastbatch.flags.forks import renew_after_fork
+from fastbatch.flags.local.definitions import Definitions, compile_definitions
 from fastbatch.flags.provider import SharedDefinitions
 
 __all__ = ["Poller"]

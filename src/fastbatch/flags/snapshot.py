@@ -9,7 +9,7 @@ from typing import Any
 
 from fastbatch.flags.answer import FeatureFlag
 from fastbatch.flags.call import FlagRead
-from fastbatch.flags.evaluation import Evaluation
+from fastbatch.flags.local.evaluation import Evaluation
 from fastbatch.flags.question import Question
 from fastbatch.flags.result import decode_payload
 

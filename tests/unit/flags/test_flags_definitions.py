@@ -8,9 +8,9 @@ from threading import Thread
 
 import pytest
 
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.subject import Subject
 from tests.support.flag_differences import cohort, depends_on, flag, of, where
 
 PRO = Subject("u-1", person_properties={"plan": "pro"})

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.subject import Subject
 from tests.support.flag_differences import DIFFERENCES, flag, of, where
 from tests.support.flag_oracle import Oracle, answer_of
 

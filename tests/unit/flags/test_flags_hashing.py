@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.hashing import above, at_least, digest, flag_hash, fraction, holdout_hash, seed
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.hashing import above, at_least, digest, flag_hash, fraction, holdout_hash, seed
+from fastbatch.flags.local.subject import Subject
 
 VARIANTS = (("first", 50), ("second", 20), ("third", 20), ("fourth", 5), ("fifth", 5))
 

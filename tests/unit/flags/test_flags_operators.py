@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from posthog.feature_flags import PROPERTY_OPERATORS
 
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.operators import operators
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.operators import operators
+from fastbatch.flags.local.subject import Subject
 from tests.support.flag_differences import Case, explained
 from tests.support.flag_oracle import Answer, Oracle, answer_of
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastbatch.flags.automaton import Automaton, TooLargeError, tries
-from fastbatch.flags.definitions import compile_definitions
-from fastbatch.flags.doubt import UNSUPPORTED
-from fastbatch.flags.expression import MAX_TRIES, Expression
-from fastbatch.flags.patterns import MAX_LENGTH, RefusedError, translate
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.automaton import Automaton, TooLargeError, tries
+from fastbatch.flags.local.definitions import compile_definitions
+from fastbatch.flags.local.doubt import UNSUPPORTED
+from fastbatch.flags.local.expression import MAX_TRIES, Expression
+from fastbatch.flags.local.patterns import MAX_LENGTH, RefusedError, translate
+from fastbatch.flags.local.subject import Subject
 from tests.support.flag_differences import flag, of, where
 
 PIECES = st.sampled_from(

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fastbatch.flags.dependencies import Dependency
+    from fastbatch.flags.local.dependencies import Dependency
 
 __all__ = ["Notes", "short"]
 

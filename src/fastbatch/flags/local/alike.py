@@ -12,11 +12,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
-from fastbatch.flags.conditions import Conditions, Rollout
-from fastbatch.flags.constant import Constant
-from fastbatch.flags.context import Context, Matcher
-from fastbatch.flags.dependencies import Decides
-from fastbatch.flags.evaluation import Evaluation
+from fastbatch.flags.local.conditions import Conditions, Rollout
+from fastbatch.flags.local.constant import Constant
+from fastbatch.flags.local.context import Context, Matcher
+from fastbatch.flags.local.dependencies import Decides
+from fastbatch.flags.local.evaluation import Evaluation
 
 __all__ = ["AllFlags"]
 

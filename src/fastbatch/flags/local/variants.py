@@ -6,7 +6,7 @@ from itertools import accumulate
 from math import isfinite
 from typing import Any
 
-from fastbatch.flags.hashing import at_least
+from fastbatch.flags.local.hashing import at_least
 
 __all__ = ["MalformedError", "Variants", "percentage"]
 

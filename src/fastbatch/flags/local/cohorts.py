@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from fastbatch.flags.context import Context, Matcher
-from fastbatch.flags.doubt import SERVER_ONLY, UNSUPPORTED, Doubt, graver
-from fastbatch.flags.notes import Notes, short
+from fastbatch.flags.local.context import Context, Matcher
+from fastbatch.flags.local.doubt import SERVER_ONLY, UNSUPPORTED, Doubt, graver
+from fastbatch.flags.local.notes import Notes, short
 
 __all__ = ["MAX_DEPTH", "Cohorts"]
 

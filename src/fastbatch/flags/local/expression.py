@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from fastbatch.flags.automaton import Automaton, TooLargeError, tries
-from fastbatch.flags.doubt import UNSUPPORTED, Doubt
-from fastbatch.flags.patterns import Portable, RefusedError, Token, translate
+from fastbatch.flags.local.automaton import Automaton, TooLargeError, tries
+from fastbatch.flags.local.doubt import UNSUPPORTED, Doubt
+from fastbatch.flags.local.patterns import Portable, RefusedError, Token, translate
 
 __all__ = ["MAX_STEPS", "MAX_TRIES", "Expression"]
 

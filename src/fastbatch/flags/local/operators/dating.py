@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timezone
 from typing import Any
 
-from fastbatch.flags.context import MISSING, Context, Matcher
-from fastbatch.flags.dates import bound_of, comparable
-from fastbatch.flags.doubt import CONTEXT, UNSUPPORTED, Doubt
-from fastbatch.flags.operators.maker import Maker, UnusableError
+from fastbatch.flags.local.context import MISSING, Context, Matcher
+from fastbatch.flags.local.dates import bound_of, comparable
+from fastbatch.flags.local.doubt import CONTEXT, UNSUPPORTED, Doubt
+from fastbatch.flags.local.operators.maker import Maker, UnusableError
 
 __all__ = ["dating"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastbatch.flags.conditions import Plan
-from fastbatch.flags.context import MISSING, Context
-from fastbatch.flags.dependencies import Decides
-from fastbatch.flags.doubt import CONTEXT, UNSUPPORTED
-from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.hashing import above, digest, seed
-from fastbatch.flags.outcomes import Outcomes
-from fastbatch.flags.variants import MalformedError, percentage
+from fastbatch.flags.local.conditions import Plan
+from fastbatch.flags.local.context import MISSING, Context
+from fastbatch.flags.local.dependencies import Decides
+from fastbatch.flags.local.doubt import CONTEXT, UNSUPPORTED
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.hashing import above, digest, seed
+from fastbatch.flags.local.outcomes import Outcomes
+from fastbatch.flags.local.variants import MalformedError, percentage
 
 __all__ = ["Enrollment", "Holdout", "held_out"]
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from fastbatch.flags.doubt import CONTEXT, UNSUPPORTED, Doubt
-from fastbatch.flags.evaluation import REQUIRES_SERVER, Evaluation
+from fastbatch.flags.local.doubt import CONTEXT, UNSUPPORTED, Doubt
+from fastbatch.flags.local.evaluation import REQUIRES_SERVER, Evaluation
 
 __all__ = ["Outcomes", "has_payloads", "payload_of"]
 

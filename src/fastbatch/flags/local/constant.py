@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from fastbatch.flags.context import Context
-from fastbatch.flags.evaluation import Evaluation
+from fastbatch.flags.local.context import Context
+from fastbatch.flags.local.evaluation import Evaluation
 
 __all__ = ["Constant"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fastbatch.flags.evaluation import Unresolved
+from fastbatch.flags.local.evaluation import Unresolved
 
 __all__ = ["CONTEXT", "CONTINUITY", "DEPENDENCY", "SERVER_DEPENDENCY", "SERVER_ONLY", "UNSUPPORTED", "Doubt", "graver"]
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import operator
 
-from fastbatch.flags.operators.dating import dating
-from fastbatch.flags.operators.equality import equality
-from fastbatch.flags.operators.expressions import regex
-from fastbatch.flags.operators.maker import Maker, UnusableError
-from fastbatch.flags.operators.ordering import ordering
-from fastbatch.flags.operators.presence import is_not_set, is_set
-from fastbatch.flags.operators.versions import comparing, ranging
-from fastbatch.flags.operators.wording import wording
-from fastbatch.flags.semver import caret, tilde, wildcard
+from fastbatch.flags.local.operators.dating import dating
+from fastbatch.flags.local.operators.equality import equality
+from fastbatch.flags.local.operators.expressions import regex
+from fastbatch.flags.local.operators.maker import Maker, UnusableError
+from fastbatch.flags.local.operators.ordering import ordering
+from fastbatch.flags.local.operators.presence import is_not_set, is_set
+from fastbatch.flags.local.operators.versions import comparing, ranging
+from fastbatch.flags.local.operators.wording import wording
+from fastbatch.flags.local.semver import caret, tilde, wildcard
 
 __all__ = ["NO_MATCH_FOR_NULL", "UnusableError", "operators"]
 

@@ -6,13 +6,13 @@ from bisect import bisect_right
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastbatch.flags.constant import Constant
-from fastbatch.flags.context import Audience, Context, Matcher
-from fastbatch.flags.dependencies import Decides
-from fastbatch.flags.doubt import graver
-from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.hashing import VARIANT_SALT, digest, seed
-from fastbatch.flags.outcomes import Outcomes
+from fastbatch.flags.local.constant import Constant
+from fastbatch.flags.local.context import Audience, Context, Matcher
+from fastbatch.flags.local.dependencies import Decides
+from fastbatch.flags.local.doubt import graver
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.hashing import VARIANT_SALT, digest, seed
+from fastbatch.flags.local.outcomes import Outcomes
 
 if TYPE_CHECKING:
     from hashlib import _Hash

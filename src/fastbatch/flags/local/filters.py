@@ -6,12 +6,12 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from fastbatch.flags.cohorts import Cohorts
-from fastbatch.flags.context import IMPLICIT, MISSING, Context, Matcher
-from fastbatch.flags.dependencies import Dependencies
-from fastbatch.flags.doubt import SERVER_ONLY, UNSUPPORTED, Doubt, graver
-from fastbatch.flags.notes import Notes, short
-from fastbatch.flags.operators import NO_MATCH_FOR_NULL, UnusableError, operators
+from fastbatch.flags.local.cohorts import Cohorts
+from fastbatch.flags.local.context import IMPLICIT, MISSING, Context, Matcher
+from fastbatch.flags.local.dependencies import Dependencies
+from fastbatch.flags.local.doubt import SERVER_ONLY, UNSUPPORTED, Doubt, graver
+from fastbatch.flags.local.notes import Notes, short
+from fastbatch.flags.local.operators import NO_MATCH_FOR_NULL, UnusableError, operators
 
 __all__ = ["Filters"]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from fastbatch.flags.context import Context, Matcher
-from fastbatch.flags.doubt import DEPENDENCY, SERVER_DEPENDENCY, UNSUPPORTED, Doubt
-from fastbatch.flags.evaluation import REQUIRES_SERVER, Evaluation
-from fastbatch.flags.notes import Notes, short
+from fastbatch.flags.local.context import Context, Matcher
+from fastbatch.flags.local.doubt import DEPENDENCY, SERVER_DEPENDENCY, UNSUPPORTED, Doubt
+from fastbatch.flags.local.evaluation import REQUIRES_SERVER, Evaluation
+from fastbatch.flags.local.notes import Notes, short
 
 __all__ = ["Decides", "Dependencies", "Dependency", "Shared", "break_cycles"]
 

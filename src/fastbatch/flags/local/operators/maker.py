@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from fastbatch.flags.context import Matcher
-from fastbatch.flags.text import NoTextError, text_of
+from fastbatch.flags.local.context import Matcher
+from fastbatch.flags.local.text import NoTextError, text_of
 
 __all__ = ["Maker", "UnusableError", "filter_text"]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from fastbatch.flags.patterns import Token
+from fastbatch.flags.local.patterns import Token
 
 __all__ = ["MAX_STATES", "Automaton", "TooLargeError", "tries"]
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any, Final, TypeAlias
 
-from fastbatch.flags.doubt import Doubt
-from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.doubt import Doubt
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.subject import Subject
 
 __all__ = ["IMPLICIT", "MISSING", "Audience", "Context", "Matcher"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastbatch.flags.context import MISSING, Context, Matcher
-from fastbatch.flags.doubt import CONTEXT, Doubt
-from fastbatch.flags.operators.maker import Maker, UnusableError
-from fastbatch.flags.semver import Range, Version, version
+from fastbatch.flags.local.context import MISSING, Context, Matcher
+from fastbatch.flags.local.doubt import CONTEXT, Doubt
+from fastbatch.flags.local.operators.maker import Maker, UnusableError
+from fastbatch.flags.local.semver import Range, Version, version
 
 __all__ = ["comparing", "ranging"]
 

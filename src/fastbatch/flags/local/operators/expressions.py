@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from fastbatch.flags.context import MISSING, Context, Matcher
-from fastbatch.flags.doubt import CONTEXT, Doubt
-from fastbatch.flags.expression import Expression
-from fastbatch.flags.operators.maker import Maker, UnusableError
-from fastbatch.flags.patterns import RefusedError
-from fastbatch.flags.text import NoTextError, text_of
+from fastbatch.flags.local.context import MISSING, Context, Matcher
+from fastbatch.flags.local.doubt import CONTEXT, Doubt
+from fastbatch.flags.local.expression import Expression
+from fastbatch.flags.local.operators.maker import Maker, UnusableError
+from fastbatch.flags.local.patterns import RefusedError
+from fastbatch.flags.local.text import NoTextError, text_of
 
 __all__ = ["regex"]
 

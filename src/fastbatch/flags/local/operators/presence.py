@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastbatch.flags.context import Matcher
-from fastbatch.flags.doubt import CONTEXT
+from fastbatch.flags.local.context import Matcher
+from fastbatch.flags.local.doubt import CONTEXT
 
 __all__ = ["is_not_set", "is_set"]
 

@@ -7,17 +7,17 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from fastbatch.flags.alike import AllFlags
-from fastbatch.flags.constant import Constant
-from fastbatch.flags.context import Context
-from fastbatch.flags.dependencies import Decides, Dependencies, Shared, break_cycles
-from fastbatch.flags.doubt import CONTEXT
-from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.filters import Filters
-from fastbatch.flags.flag import Project, compile_flag
-from fastbatch.flags.notes import Notes, short
-from fastbatch.flags.outcomes import Outcomes, has_payloads, payload_of
-from fastbatch.flags.subject import Subject
+from fastbatch.flags.local.alike import AllFlags
+from fastbatch.flags.local.constant import Constant
+from fastbatch.flags.local.context import Context
+from fastbatch.flags.local.dependencies import Decides, Dependencies, Shared, break_cycles
+from fastbatch.flags.local.doubt import CONTEXT
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.filters import Filters
+from fastbatch.flags.local.flag import Project, compile_flag
+from fastbatch.flags.local.notes import Notes, short
+from fastbatch.flags.local.outcomes import Outcomes, has_payloads, payload_of
+from fastbatch.flags.local.subject import Subject
 
 __all__ = ["MAX_PROBLEMS", "Definitions", "compile_definitions"]
 

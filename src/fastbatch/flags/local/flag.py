@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from fastbatch.flags.conditions import Condition, Plan, quickest
-from fastbatch.flags.constant import Constant
-from fastbatch.flags.context import Context
-from fastbatch.flags.dependencies import Decides
-from fastbatch.flags.doubt import CONTINUITY, UNSUPPORTED
-from fastbatch.flags.evaluation import Evaluation
-from fastbatch.flags.filters import Filters
-from fastbatch.flags.hashing import above
-from fastbatch.flags.notes import Notes, short
-from fastbatch.flags.outcomes import Outcomes
-from fastbatch.flags.special import Enrollment, held_out
-from fastbatch.flags.variants import MalformedError, Variants, percentage
+from fastbatch.flags.local.conditions import Condition, Plan, quickest
+from fastbatch.flags.local.constant import Constant
+from fastbatch.flags.local.context import Context
+from fastbatch.flags.local.dependencies import Decides
+from fastbatch.flags.local.doubt import CONTINUITY, UNSUPPORTED
+from fastbatch.flags.local.evaluation import Evaluation
+from fastbatch.flags.local.filters import Filters
+from fastbatch.flags.local.hashing import above
+from fastbatch.flags.local.notes import Notes, short
+from fastbatch.flags.local.outcomes import Outcomes
+from fastbatch.flags.local.special import Enrollment, held_out
+from fastbatch.flags.local.variants import MalformedError, Variants, percentage
 
 __all__ = ["Project", "compile_flag"]
 
