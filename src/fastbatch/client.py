@@ -228,11 +228,8 @@ class Client(Calls, Quick):
                 if revised is None:
                     return True, None
                 number, template, data = self._templates.whole, WHOLE, revised.data
-        except UnserializableError as error:
-            self._refuse("unserializable", f"{error.kind}.{error.field}")
-            raise
         except FieldError as error:
-            self._refuse("invalid", f"{error.kind}.{error.field}")
+            self._refuse_field(error)
             raise
         except Exception as error:
             # Whatever else: the message's own code, or the dialect's, is a third party's.
@@ -308,6 +305,13 @@ class Client(Calls, Quick):
     def _refuse(self, cause: str, detail: str = "") -> None:
         self._engine.ledger.refuse(cause)
         self._engine.notices.tell("refused", cause, 1, detail)
+
+    def _refuse_field(self, error: FieldError) -> None:
+        field = f"{error.kind}.{error.field}"
+        if isinstance(error, UnserializableError):
+            self._refuse("unserializable", field)
+        else:
+            self._refuse("invalid", field)
 
     def _refuse_closed(self) -> NoReturn:
         self._refuse("closed")
