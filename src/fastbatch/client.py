@@ -229,8 +229,7 @@ class Client(Calls, Quick):
                     return True, None
                 number, template, data = self._templates.whole, WHOLE, revised.data
         except FieldError as error:
-            cause = "unserializable" if isinstance(error, UnserializableError) else "invalid"
-            self._refuse(cause, f"{error.kind}.{error.field}")
+            self._refuse_field(error)
             raise
         except Exception as error:
             # Whatever else: the message's own code, or the dialect's, is a third party's.
@@ -306,6 +305,13 @@ class Client(Calls, Quick):
     def _refuse(self, cause: str, detail: str = "") -> None:
         self._engine.ledger.refuse(cause)
         self._engine.notices.tell("refused", cause, 1, detail)
+
+    def _refuse_field(self, error: FieldError) -> None:
+        detail = f"{error.kind}.{error.field}"
+        if isinstance(error, UnserializableError):
+            self._refuse("unserializable", detail)
+        else:
+            self._refuse("invalid", detail)
 
     def _refuse_closed(self) -> NoReturn:
         self._refuse("closed")
