@@ -366,11 +366,21 @@ def test_ctrl_c_in_a_callback_leaves_no_event_without_its_outcome(scripted):
     assert (stats.delivered, stats.dropped, stats.in_flight) == (2, {"rejected": 1}, 0)
 
 
-def test_the_order_of_a_user_survives_a_verdict_on_each_event(judged):
-    """What goes again goes before what came later."""
+def test_what_goes_again_on_its_own_goes_before_the_next_batch(judged):
+    """Later events of its own batch the server has taken already."""
     client, server = judged(told, ordering="user", senders=2, batch_size=2)
     enqueue(client, "retry retry ok", "ok", "ok", "retry ok", "ok")
     client.flush(DEADLINE)
     assert client.stats().delivered == 5
     batches = [each.names for each in server.seen]
     assert batches == [["retry retry ok", "ok"], *[["retry retry ok"]] * 2, ["ok", "retry ok"], ["retry ok"], ["ok"]]
+
+
+def test_batches_of_one_keep_the_order_of_a_user_whatever_the_server_wants_again(judged):
+    """The only way on a wire where each event has a verdict of its own."""
+    client, server = judged(told, ordering="user", senders=2, batch_size=1)
+    names = ["retry retry ok", "ok", "retry ok", "ok"]
+    enqueue(client, *names)
+    client.flush(DEADLINE)
+    accepted = {event["uuid"]: event["event"] for each in server.seen for event in each.events}
+    assert [accepted[uuid] for uuid in server.accepted] == names

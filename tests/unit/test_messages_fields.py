@@ -304,6 +304,14 @@ def test_posthogs_messages_hold_only_what_was_given(kind: Any) -> None:
             "disable_geoip",
             "Capture.disable_geoip: invalid field value: 1; must be True, False or None",
         ),
+        *[
+            (
+                Capture(event="e", distinct_id="u", keep=keep),  # type: ignore[arg-type]
+                "keep",
+                f"Capture.keep: invalid field value: {keep!r}; must be a collection of names, or None",
+            )
+            for keep in ("$lib", b"$lib", 5, [["$lib"]], [1])
+        ],
     ],
 )
 def test_what_posthogs_messages_refuse(message: Any, name: str, text: str) -> None:

@@ -135,7 +135,8 @@ def put_names(fields: dict[str, Any], message: object, name: str) -> None:
     value = getattr(message, name)
     if value is None:
         return
-    if isinstance(value, (str, bytes)) or not isinstance(value, Collection):
+    is_collection = isinstance(value, Collection) and not isinstance(value, (str, bytes))
+    if not is_collection or not all(isinstance(each, str) for each in value):
         raise _error(message, name, value, "a collection of names, or None")
     fields[name] = frozenset(value)
 
