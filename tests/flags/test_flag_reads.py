@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import dataclasses
 import enum
 import math
-import os
-import signal
-import threading
-import time
 import uuid
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -23,8 +18,7 @@ from fastbatch.flags.fallback import FallbackCache
 from tests.support.faulty_server import Reply
 from tests.support.flag_fixtures import PERSONAL, PROJECT
 from tests.support.flag_server import flag, record, undecidable
-
-DEADLINE = 10.0
+from tests.support.quiet_process import FORKS, WHEN_QUIET, run_program
 
 
 class Colour(str, enum.Enum):
@@ -384,47 +378,46 @@ def test_an_empty_store_or_one_that_fails_asks_the_server(flag_server, make_flag
 # Forks, and threads.
 
 
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-@pytest.mark.parametrize("fork", [os.fork, lambda: int(ctypes.PyDLL(None).fork())], ids=["os.fork", "libc.fork"])
-def test_a_forked_child_reads_flags_though_a_parents_thread_held_every_lock(flag_server, make_flags, calls, fork):
+READS_IN_A_CHILD = """
+import ctypes, logging, os, threading
+from fastbatch.flags.fallback import FallbackCache
+from fastbatch.flags.service import Flags
+from fastbatch.transports.http import HttpTransport
+
+calls = []
+flags = Flags(
+    "phc", {url!r}, "phx", HttpTransport(), logger=logging.getLogger(), on_called=calls.append, poll_interval=3600.0,
+    fallback_cache=FallbackCache(),
+)
+flags.get_value("beta", "parents")
+reads, cache = flags._reports.reads, flags._cache
+is_held, may_end = threading.Event(), threading.Event()
+
+def hold():
+    with reads._lock, cache._lock:
+        is_held.set()
+        may_end.wait()
+
+holder = threading.Thread(target=hold)
+holder.start()
+is_held.wait()
+{when_quiet}
+pid = {fork}
+if pid == 0:
+    found = flags.get_value("beta", "child"), flags.get_value("remote", "child"), flags.get_value("beta", "parents")
+    print(*found, *(call.distinct_id for call in calls), flush=True)
+    os._exit(0)
+may_end.set()
+print(os.waitpid(pid, 0)[1])
+"""
+
+
+@pytest.mark.parametrize("fork", FORKS)
+def test_a_forked_child_reads_flags_though_a_parents_thread_held_every_lock(flag_server, fork):
     """It reports what is new, and not again what the parent has reported."""
     flag_server.publish(flag("beta"))
     flag_server.decided["remote"] = record("remote")
-    flags = make_flags(fallback_cache=FallbackCache())
-    flags.get_value("beta", "parents")
-    reads, cache = flags._reports.reads, flags._cache
-    is_held, may_end = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with reads._lock, cache._lock:
-            is_held.set()
-            may_end.wait(10)
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    is_held.wait(10)
-    pid = fork()
-    if pid == 0:
-        ok = False
-        try:
-            before = len(calls)
-            ok = flags.get_value("beta", "child") is True and flags.get_value("remote", "child") is True
-            flags.get_value("beta", "parents")
-            ok = ok and len(calls) == before + 2
-        finally:
-            os._exit(0 if ok else 1)
-    may_end.set()
-    holder.join()
-    assert status_of(pid) == 0
-
-
-def status_of(pid: int) -> int:
-    """Return how a child ended; one that does not is killed, so that it holds up nobody."""
-    end = time.monotonic() + DEADLINE
-    while True:
-        ended, status = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            return status
-        if time.monotonic() > end:
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.01)
+    code = READS_IN_A_CHILD.format(url=flag_server.url(), when_quiet=WHEN_QUIET, fork=fork)
+    done = run_program(code, "-W", "ignore::DeprecationWarning", backend="pure")
+    assert done.stderr == ""
+    assert done.stdout.split() == ["True", "True", "True", "parents", "child", "child", "0"]
