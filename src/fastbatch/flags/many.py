@@ -212,7 +212,7 @@ class ManyFlags(FlagsBase):
         return FeatureFlagEvaluations(question, evaluated, self._report, self._warn)
 
     def _warn(self, text: str) -> None:
-        self._tell(logging.WARNING, text, text)
+        self._tell(logging.WARNING, "only", text)  # texts have no end of kinds
 
 
 def values_of(flags: Mapping[str, FeatureFlag]) -> dict[str, bool | str]:
