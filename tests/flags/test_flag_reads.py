@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import json
+import logging
 import math
 import uuid
 from datetime import date, datetime, timezone
@@ -18,8 +20,6 @@ from fastbatch.flags.fallback import FallbackCache
 from tests.support.faulty_server import Reply
 from tests.support.flag_fixtures import PERSONAL, PROJECT
 from tests.support.flag_server import flag, record, undecidable
-
-DEADLINE = 10.0
 
 
 class Colour(str, enum.Enum):
@@ -175,6 +175,25 @@ def test_a_read_is_not_reported_where_that_is_not_wanted(flag_server, make_flags
     assert len(calls) == 1
 
 
+def test_a_snapshot_keeps_its_groups_whatever_becomes_of_the_callers(flag_server, make_flags, calls):
+    flag_server.publish(flag("beta"))
+    groups = {"company": "acme"}
+    snapshot = make_flags().evaluate("u", groups=groups)
+    groups["company"] = "other"
+    assert snapshot.get_flag("beta") is True
+    assert snapshot.groups == calls[0].groups == {"company": "acme"}
+
+
+def test_what_is_said_of_snapshots_takes_no_more_memory_for_more_keys(flag_server, make_flags, caplog):
+    flags = make_flags()
+    snapshot = flags.evaluate("u", only_evaluate_locally=True)
+    with caplog.at_level(logging.WARNING, "fastbatch"):
+        for number in range(100):
+            snapshot.only([f"flag of {number}"])
+    assert len([record for record in caplog.records if "only()" in record.message]) == 1
+    assert len(flags._notices._next) < 10
+
+
 def test_a_closed_client_reports_nothing_and_decides_as_before(flag_server, make_flags, calls):
     """A request that is still being served gets its answer."""
     flag_server.publish(flag("beta"))
@@ -273,6 +292,17 @@ def test_last_known_values_are_bounded_and_die_with_their_definitions(flag_serve
     flag_server.publish(undecidable("beta"), flag("new"))
     flags.load()
     assert flags.get_value("beta", "c") is None
+
+
+def test_a_last_known_payload_is_the_callers_to_change(flag_server, make_flags):
+    flag_server.decided["beta"] = record("beta", payload='{"a": [1]}')
+    flags = make_flags(None, fallback_cache=FallbackCache())
+    flag_server.on_flags((Reply(200, json.dumps({"flags": flag_server.decided}).encode()),), *[(Reply(500),)] * 2)
+    for _ in range(3):
+        result = flags.get_result("beta", "u")
+        assert result.payload == {"a": [1]}
+        result.payload["a"].append(2)
+    assert len(flag_server.questions) == 3
 
 
 def test_last_known_values_grow_old(monkeypatch):

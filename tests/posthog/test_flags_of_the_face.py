@@ -7,9 +7,10 @@ import logging
 
 import pytest
 
-from fastbatch.errors import FieldError
+from fastbatch.errors import FieldError, FlagsError
 from fastbatch.flags.call import FlagCall
 from tests.support.faulty_server import FaultyServer, Reply
+from tests.support.flag_server import FlagServer, flag, record
 
 REMOTE = {
     "flags": {
@@ -61,6 +62,11 @@ WRONG = [
     lambda p: p.get_all_flags("u", person_properties=7),
     lambda p: p.get_remote_config_payload(7),
     lambda p: p.get_feature_flag("beta", "u", unknown=1),
+    lambda p: p.get_feature_variants("u", groups="acme"),
+    lambda p: p.get_feature_payloads("u", groups="acme"),
+    lambda p: any(p.get_feature_flags_and_payloads("u", groups="acme").values()),
+    lambda p: p.get_flags_decision("u", groups="acme")["flags"],
+    lambda p: p.get_feature_flag_keys_by_evaluation_runtime("nowhere"),
 ]
 
 
@@ -78,6 +84,14 @@ def test_what_cannot_be_had_is_empty(make):
     posthog = make()
     assert posthog.get_all_flags_and_payloads("u", groups=7) == {"featureFlags": {}, "featureFlagPayloads": {}}
     assert posthog.evaluate_flags("u", groups=7).keys == []
+
+
+def test_what_is_returned_is_the_callers_to_change(make):
+    posthog = make()
+    for _ in range(2):
+        flags = posthog.get_all_flags("u", groups=7)
+        assert flags == {}
+        flags["beta"] = True
 
 
 def test_wrong_flags_for_an_event_refuse_it(make):
@@ -179,6 +193,36 @@ def test_disabled_asks_nothing(make, flag_server):
     assert posthog.evaluate_flags("u").keys == []
     posthog.load_feature_flags()
     assert flag_server.requests == []
+
+
+def test_one_that_is_enabled_later_decides_here(make_posthog):
+    with FlagServer() as server:
+        server.publish(flag("beta"))
+        posthog = make_posthog(host=server.url(), disabled=True, secret_key="phs")
+        posthog.disabled = False
+        assert posthog.get_feature_flag("beta", "u", only_evaluate_locally=True) is True
+
+
+def test_debug_may_be_switched_on_later(make_posthog):
+    with FlagServer() as server:
+        server.on_definitions((Reply(500),), (Reply(500),), (Reply(500),))
+        posthog = make_posthog(host=server.url(), secret_key="phs", enable_local_evaluation=False)
+        posthog.load_feature_flags()
+        posthog.debug = True
+        with pytest.raises(FlagsError, match="500"):
+            posthog.load_feature_flags()
+        posthog.debug = False
+        posthog.load_feature_flags()
+
+
+def test_shutdown_closes_the_connections_of_flags(make_posthog):
+    with FlagServer() as server:
+        server.decided["beta"] = record("beta")
+        posthog = make_posthog(host=server.url())
+        assert posthog.get_feature_flag("beta", "u", send_feature_flag_events=False) is True
+        posthog.shutdown()
+        server.wait_until_all_closed()
+        assert posthog.get_feature_flag("beta", "u") is True, "flags can still be read"
 
 
 def test_send_false_still_asks_for_flags(make, flag_server):

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastbatch.errors import FieldError
+from fastbatch.flags.runtime import FeatureFlagEvaluationRuntime
 
-__all__ = ["check_key", "check_keys", "check_properties"]
+__all__ = ["check_key", "check_keys", "check_properties", "check_runtime"]
 
 _KIND = "FeatureFlag"
 
@@ -35,6 +36,20 @@ def check_keys(keys: object) -> tuple[str, ...]:
     if not isinstance(keys, (list, tuple, set, frozenset)) or not all(isinstance(key, str) for key in keys):
         raise FieldError(_KIND, "flag_keys", keys, "a list of texts")
     return tuple(keys)
+
+
+def check_runtime(runtime: object) -> FeatureFlagEvaluationRuntime:
+    """
+    Return a runtime that may be given as its word.
+
+    Raises:
+        FieldError: For anything else.
+    """
+    try:
+        return FeatureFlagEvaluationRuntime(runtime)
+    except ValueError:
+        allowed = f"one of {', '.join(each.value for each in FeatureFlagEvaluationRuntime)}"
+        raise FieldError(_KIND, "evaluation_runtime", runtime, allowed) from None
 
 
 def check_properties(groups: object, person_properties: object, group_properties: object) -> None:

@@ -52,7 +52,7 @@ class FlagsBase:
         self._personal_api_key = personal_api_key or None
         self._patience = request_timeout
         self._disable_geoip = disable_geoip
-        self._debug = debug
+        self.debug = debug
         self._cache = fallback_cache
         self._notices = Notices(logger)
         self._reports = Reports(on_called, logger, CalledReads(called_limit))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import threading
 import time
 from collections import OrderedDict
@@ -62,7 +65,7 @@ class FallbackCache:
 
     def put(self, distinct_id: str, result: FeatureFlagResult, generation: object) -> None:
         """Remember a value that was found under these definitions; with it the values of others are forgotten."""
-        kept = _Kept(result, time.monotonic())
+        kept = _Kept(_own(result), time.monotonic())
         with self._lock:
             if generation is not self._generation:
                 self._kept.clear()
@@ -76,8 +79,18 @@ class FallbackCache:
         """Return the last value unless it is too old, or was found under other definitions."""
         with self._lock:
             kept = self._kept.get(distinct_id, {}).get(key) if generation is self._generation else None
-        return None if kept is None or time.monotonic() - kept.at >= STALE_SECONDS else kept.result
+        return None if kept is None or time.monotonic() - kept.at >= STALE_SECONDS else _own(kept.result)
 
     def renew(self) -> None:
         """What a forked child does before anything else."""
         self._lock = threading.Lock()
+
+
+def _own(result: FeatureFlagResult) -> FeatureFlagResult:
+    """Return the result with a payload of its own: programs may change theirs."""
+    if not isinstance(result.payload, (dict, list)):
+        return result
+    # It came from JSON, so nothing is lost on the way there and back.
+    with contextlib.suppress(RecursionError):
+        return dataclasses.replace(result, payload=json.loads(json.dumps(result.payload)))
+    return result

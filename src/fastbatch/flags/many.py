@@ -218,7 +218,7 @@ class ManyFlags(FlagsBase):
         return FeatureFlagEvaluations(question, evaluated, self._report, self._warn)
 
     def _warn(self, text: str) -> None:
-        self._tell(logging.WARNING, text, text)
+        self._tell(logging.WARNING, "only", text)  # texts have no end of kinds
 
 
 def _subject(question: Question) -> Subject:

@@ -98,7 +98,8 @@ def question_of(  # noqa: PLR0913, PLR0917 what is known of a user
     keys: tuple[str, ...],
 ) -> Question:
     """Return a question about what a call was given; properties are kept of groups that the user is in."""
-    groups, given = groups or {}, group_properties or {}
+    # The caller's dict may change before the events are made that say these groups.
+    groups, given = dict(groups or {}), group_properties or {}
     return Question(
         distinct_id=distinct_id,
         device_id=device_id,

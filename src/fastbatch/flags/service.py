@@ -35,7 +35,7 @@ class Flags(OneFlag, ManyFlags):
         logger: Hears of each kind of trouble now and then.
         disable_geoip: What calls that do not say otherwise tell the server.
         on_called: Captures an event about a flag; when it returns False, a later read tries again.
-        debug: `load` raises.
+        debug: `load` raises; an attribute too.
         fallback_cache: Values for the time when the server does not answer.
         definition_provider: Where definitions are shared with other processes.
         called_limit: How many different reads are remembered, so that each is reported once.
@@ -69,7 +69,7 @@ class Flags(OneFlag, ManyFlags):
             self._poller.load(DEFINITIONS_TIMEOUT)
         except FlagsError as error:
             self._tell(logging.WARNING, f"load {error.word}", f"definitions were not loaded: {error.detail}")
-            if self._debug:
+            if self.debug:
                 raise
 
     def remote_config(self, key: str) -> Any:

@@ -50,7 +50,7 @@ class Posthog(Flagging, Capturing, Catching, People, Situations):
 
     Attributes:
         client: The `fastbatch.Client` below, for `fastbatch.testing.assert_conserved`.
-        debug: Whether calls raise.
+        debug: Whether calls raise; it may be changed at any time.
         disabled: Whether calls do nothing; it may be changed at any time.
 
     Thread safety:
@@ -79,7 +79,7 @@ class Posthog(Flagging, Capturing, Catching, People, Situations):
         self._traces: bool = parts.own["capture_trace_context"]
         self._may_be_quick = False
         self.disabled = parts.client.pop("disabled", False)
-        self.debug: bool = parts.client.get("debug", False)
+        self._debug = parts.client.get("debug", False)
         if not self.api_key:
             say(self._logger, logging.WARNING, "there is no project_api_key: nothing will be sent to PostHog")
         self.client = EventClient(self.api_key or _NO_KEY, **cast("Settings", parts.client))
@@ -197,7 +197,7 @@ class Posthog(Flagging, Capturing, Catching, People, Situations):
         Doing it twice does no harm.
         """
         self._close_hooks()
-        self._flags.close()
+        self._close_flags()
         return self.client.close(timeout)
 
     def stats(self) -> Stats:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastbatch.flags.arguments import check_runtime
 from fastbatch.flags.result import FeatureFlagResult
 from fastbatch.flags.runtime import FeatureFlagEvaluationRuntime
 from fastbatch.flags.snapshot import FeatureFlagEvaluations
@@ -307,9 +308,9 @@ class FlagCalls(ServerFlags, EventFlags):
         Return the flags with a definition here that are for programs of one kind.
 
         Raises:
-            ValueError: For a word that is none of ``all``, ``client`` and ``server``.
+            FieldError: For a word that is none of ``all``, ``client`` and ``server``.
         """
-        wanted = FeatureFlagEvaluationRuntime(evaluation_runtime)
+        wanted = check_runtime(evaluation_runtime)
         return [
             flag["key"]
             for flag in self._flags.definitions or ()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,30 +10,42 @@ from typing import TYPE_CHECKING, Any
 from fastbatch.client import Client
 from fastbatch.dialects.posthog import ingestion_host
 from fastbatch.errors import FieldError
+from fastbatch.flags.answer import FlagsAnswer
 from fastbatch.flags.call import FlagCall
 from fastbatch.flags.fallback import FallbackCache
 from fastbatch.flags.service import Flags
-from fastbatch.flags.snapshot import FeatureFlagEvaluations
 from fastbatch.messages import Capture
 from fastbatch.posthog.contexts import get_context_device_id, get_context_distinct_id
 from fastbatch.posthog.flag_calls import FlagCalls
 from fastbatch.posthog.harmless import harmless_read
 from fastbatch.posthog.outcomes import DryRun
 from fastbatch.posthog.people import id_text, with_tags
+from fastbatch.posthog.server_flags import decision_of
 from fastbatch.transports.http import HttpTransport
 from fastbatch.typing import Transport
 
 __all__ = ["Flagging"]
 
-_NOTHING: dict[str, Any] = {"featureFlags": {}, "featureFlagPayloads": {}}
+
+def _nothing(_: Any) -> dict[str, Any]:
+    return {"featureFlags": {}, "featureFlagPayloads": {}}
 
 
 class Flagging(FlagCalls, ABC):
     """`FlagCalls` for a program that must not hear of trouble: what cannot be had is None, or empty."""
 
-    debug: bool
     client: Client
     _logger: logging.Logger
+    _debug: bool
+
+    @property
+    def debug(self) -> bool:
+        """Whether calls raise; it may be changed at any time."""
+        return self._debug
+
+    @debug.setter
+    def debug(self, debug: bool) -> None:
+        self._debug = self._flags.debug = bool(debug)
 
     @property
     @abstractmethod
@@ -57,11 +68,13 @@ class Flagging(FlagCalls, ABC):
         """Take over the settings."""
         config = self.client._config  # noqa: SLF001 - ours
         cache_url = settings["flag_fallback_cache_url"]
+        transport = self._flag_transport()
+        self._flag_connections = transport if isinstance(transport, HttpTransport) else None
         self._flags = Flags(
             key,
             ingestion_host(config.endpoint or "").removesuffix("/batch"),
-            None if self.disabled else secret_key,
-            self._flag_transport(),
+            secret_key,
+            transport,
             request_timeout=settings["feature_flags_request_timeout_seconds"],
             max_retries=settings["feature_flags_request_max_retries"],
             poll_interval=settings["poll_interval"],
@@ -71,8 +84,13 @@ class Flagging(FlagCalls, ABC):
             disable_geoip=config.disable_geoip is not False,
             logger=self._logger,
             on_called=self._capture_read,
-            debug=self.debug,
+            debug=self._debug,
         )
+
+    def _close_flags(self) -> None:
+        self._flags.close()
+        if self._flag_connections is not None:
+            self._flag_connections.close()
 
     def _flag_transport(self) -> Transport:
         transport, config = self.client._transport, self.client._config  # noqa: SLF001 - ours
@@ -123,13 +141,12 @@ class Flagging(FlagCalls, ABC):
         get_remote_config_payload = harmless_read(FlagCalls.get_remote_config_payload)
         load_feature_flags = harmless_read(FlagCalls.load_feature_flags)
 
-        @functools.wraps(FlagCalls.get_all_flags_and_payloads)
-        def get_all_flags_and_payloads(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
-            return self._all(*args, **kwargs) or dict(_NOTHING)
-
-        @functools.wraps(FlagCalls.evaluate_flags)
-        def evaluate_flags(self, *args: Any, **kwargs: Any) -> FeatureFlagEvaluations:
-            return self._evaluated(*args, **kwargs) or self._flags.nobody()
-
-        _all = harmless_read(FlagCalls.get_all_flags_and_payloads)
-        _evaluated = harmless_read(FlagCalls.evaluate_flags)
+        get_all_flags_and_payloads = harmless_read(FlagCalls.get_all_flags_and_payloads, _nothing)
+        evaluate_flags = harmless_read(FlagCalls.evaluate_flags, lambda self: self._flags.nobody())
+        get_feature_variants = harmless_read(FlagCalls.get_feature_variants, lambda _: {})
+        get_feature_payloads = harmless_read(FlagCalls.get_feature_payloads, lambda _: {})
+        get_feature_flags_and_payloads = harmless_read(FlagCalls.get_feature_flags_and_payloads, _nothing)
+        get_flags_decision = harmless_read(FlagCalls.get_flags_decision, lambda _: decision_of(FlagsAnswer({})))
+        get_feature_flag_keys_by_evaluation_runtime = harmless_read(
+            FlagCalls.get_feature_flag_keys_by_evaluation_runtime, lambda _: []
+        )

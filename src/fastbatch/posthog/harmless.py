@@ -36,8 +36,16 @@ def harmless(method: Callable[Concatenate[Self, P], Result]) -> Callable[Concate
     return wrapper
 
 
-def harmless_read(method: Callable[Concatenate[Any, P], Result]) -> Callable[Concatenate[Any, P], Result | None]:
-    """Have a method that reads flags return None where it would raise, unless its object says otherwise."""
+def harmless_read(
+    method: Callable[Concatenate[Any, P], Result], otherwise: Callable[[Any], Result] | None = None
+) -> Callable[Concatenate[Any, P], Result | None]:
+    """
+    Have a method that reads flags not raise, unless its object says otherwise.
+
+    Args:
+        method: The method.
+        otherwise: Makes what it returns then, out of its object; None makes None.
+    """
 
     @functools.wraps(method)
     def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Result | None:
@@ -46,6 +54,6 @@ def harmless_read(method: Callable[Concatenate[Any, P], Result]) -> Callable[Con
         except Exception as error:
             if not self.forgives_read(method.__name__, error):
                 raise
-            return None
+            return None if otherwise is None else otherwise(self)
 
     return wrapper

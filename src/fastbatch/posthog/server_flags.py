@@ -10,7 +10,7 @@ from fastbatch.flags.many import payloads_of, values_of
 from fastbatch.flags.result import valid_payload
 from fastbatch.posthog.flag_access import FlagAccess
 
-__all__ = ["ServerFlags"]
+__all__ = ["ServerFlags", "decision_of"]
 
 
 class ServerFlags(FlagAccess):
@@ -79,13 +79,7 @@ class ServerFlags(FlagAccess):
         answer = self._ask(
             distinct_id, groups, person_properties, group_properties, disable_geoip, flag_keys_to_evaluate, device_id
         )
-        return {
-            "flags": dict(answer.flags),
-            "errorsWhileComputingFlags": answer.errors_while_computing,
-            "requestId": answer.request_id,
-            "evaluatedAt": answer.evaluated_at,
-            "minimalFlagCalledEvents": answer.minimal_flag_called_events,
-        }
+        return decision_of(answer)
 
     def _ask(  # noqa: PLR0913, PLR0917 the package's order
         self,
@@ -118,3 +112,14 @@ class ServerFlags(FlagAccess):
             FieldError: For a key that is no text.
         """
         return None if self._is_quiet() else self._flags.remote_config(key)
+
+
+def decision_of(answer: FlagsAnswer) -> dict[str, Any]:
+    """Return an answer as `ServerFlags.get_flags_decision` does."""
+    return {
+        "flags": dict(answer.flags),
+        "errorsWhileComputingFlags": answer.errors_while_computing,
+        "requestId": answer.request_id,
+        "evaluatedAt": answer.evaluated_at,
+        "minimalFlagCalledEvents": answer.minimal_flag_called_events,
+    }
