@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from fastbatch.errors import ConfigError, FlagsError
-from fastbatch.flags.poller import JITTER
+from fastbatch.flags.poller import JITTER, Poller
 from fastbatch.flags.service import Flags
 from fastbatch.transports.http import HttpTransport
 from tests.support.faulty_server import Close, Hang, Reply
@@ -470,3 +470,40 @@ def test_every_answer_belongs_to_one_version_while_definitions_are_replaced(flag
 
 def variants(name: str) -> dict[str, Any]:
     return {"variants": [{"key": name, "name": name, "rollout_percentage": 100}]}
+
+
+def test_definitions_that_come_while_others_are_taken_over_stay(flag_server, make_flags, monkeypatch):
+    """They would come no second time: the next answers are 304."""
+    flag_server.publish(flag("beta"))
+    flags = make_flags()
+    flags.load()
+    poller = flags._poller
+    assert poller is not None
+    has_come = threading.Event()
+    threads = []
+
+    def publish() -> None:
+        poller._publish({"flags": [flag("beta", active=False)]})
+        has_come.set()
+
+    class Slow(Poller):
+        """Whose definitions are replaced at the moment at which they are looked at."""
+
+        @property
+        def _known(self) -> Any:
+            known = self.__dict__["_known"]
+            if threading.current_thread() is threading.main_thread() and not threads:
+                threads.append(threading.Thread(target=publish))
+                threads[0].start()
+                has_come.wait(0.3)  # unless it has to wait itself, which is the point
+            return known
+
+        @_known.setter
+        def _known(self, definitions: Any) -> None:
+            self.__dict__["_known"] = definitions
+
+    monkeypatch.setattr(poller, "__class__", Slow)
+    flags.load()
+    threads[0].join(DEADLINE)
+    assert has_come.is_set()
+    assert flags.get_value("beta", "u", only_evaluate_locally=True) is False

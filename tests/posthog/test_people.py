@@ -174,7 +174,6 @@ def test_page_and_screen_need_their_name(make_posthog, call):
     "call",
     [
         lambda p: p.set("u", "text"),
-        lambda p: p.set("u", {"a": 1}, unknown=2),
         lambda p: p.group_identify("company"),
         lambda p: p.group_identify("company", "acme", 7),
         lambda p: p.group_identify("c", "k", {}, None, None, None, None, None, "too many"),

@@ -100,8 +100,7 @@ class Poller:
                 with self._changed:
                     left = self._started + patience - time.monotonic()
                     self._changed.wait_for(lambda: self._ended > 0 or self._is_stopped, max(0.0, left))
-        self.current = self._known
-        return self._known
+        return self._offer()
 
     def load(self, timeout: float) -> None:
         """
@@ -118,7 +117,7 @@ class Poller:
             self._fetch()
         with self._changed:
             in_time = self._changed.wait_for(lambda: self._ended >= wanted or self._is_stopped, timeout)
-        self.current = self._known
+        self._offer()
         if not in_time:
             raise FlagsError("timeout", f"no definitions within {timeout:g} s")
         if self._error is not None:
@@ -146,6 +145,12 @@ class Poller:
         """What a forked child does before anything else."""
         self.current = None
         self._bind()
+
+    def _offer(self) -> Definitions | None:
+        # Under the lock: definitions that come at this moment must not be covered by those before them.
+        with self._changed:
+            self.current = self._known
+            return self.current
 
     # The thread.
 
@@ -222,10 +227,14 @@ class Poller:
         except ValueError as error:
             raise FlagsError("unknown_error", f"not flag definitions: {error}") from None
         if not self._is_stopped:
-            self._known = self.current = definitions
+            self._replace(definitions)
         if definitions.problems != self._told_problems:
             self._told_problems = definitions.problems
             self._warn_of(definitions.problems)
+
+    def _replace(self, definitions: Definitions) -> None:
+        with self._changed:
+            self._known = self.current = definitions
 
     def _warn_of(self, problems: tuple[str, ...]) -> None:
         if problems:
@@ -234,7 +243,7 @@ class Poller:
 
     def _act_on(self, error: FlagsError) -> None:
         if error.status in _CLEARING:
-            self._known = self.current = _nothing()
+            self._replace(_nothing())
             self._etag = ""
         advice = _ADVICE.get(error.status or 0, "the definitions that are there stay in use")
         level = logging.WARNING if error.status is None else logging.ERROR

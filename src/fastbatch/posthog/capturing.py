@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, overload
 from uuid import UUID
 
@@ -41,6 +41,10 @@ class Capturing(ABC):
     @abstractmethod
     def _count_disabled(self) -> None:
         """Count a call of a disabled client."""
+
+    @abstractmethod
+    def advise_of(self, call: str, unknown: Iterable[str]) -> None:
+        """Tell of arguments that a call has not."""
 
     @property
     @abstractmethod
@@ -126,10 +130,11 @@ class Capturing(ABC):
         groups: Mapping[str, Any] | None = None,
         send_feature_flags: Any = None,
         disable_geoip: bool | None = None,
-        *,
+        *more: Any,
         event: Any = NOT_GIVEN,
         distinct_id: Any = NOT_GIVEN,
         flags: Any = None,
+        **unknown: Any,
     ) -> str | None:
         """
         Report that something happened: ``capture(event, distinct_id=..., properties=...)``.
@@ -161,6 +166,7 @@ class Capturing(ABC):
                 and groups is None
                 and disable_geoip is None
                 and not send_feature_flags
+                and not (more or unknown)
                 and type(properties) is dict
                 and CURRENT.get() is None
             ):
@@ -177,6 +183,8 @@ class Capturing(ABC):
             if self.disabled:
                 self._count_disabled()
                 return None
+            if more or unknown:
+                self._leave_out(more, unknown)
             event, distinct_id = self._meant(first, second, event, distinct_id)
             person, given = self._about(distinct_id, properties)
             if flags is not None or send_feature_flags:
@@ -199,6 +207,11 @@ class Capturing(ABC):
             distinct_id = new_uuid()
             given.setdefault("$process_person_profile", False)
         return distinct_id, {**span_properties(), **given} if self._traces else given
+
+    def _leave_out(self, more: tuple[Any, ...], unknown: Iterable[str]) -> None:
+        if more:
+            raise TypeError(f"capture() takes at most 9 arguments by position, and {9 + len(more)} were given")
+        self.advise_of("capture", unknown)
 
     def _meant(self, first: Any, second: Any, event: Any, distinct_id: Any) -> tuple[Any, Any]:
         try:

@@ -19,6 +19,7 @@ from fastbatch.posthog.exceptions.limiter import Limiter
 from fastbatch.posthog.exceptions.marks import is_captured, mark_captured
 from fastbatch.posthog.exceptions.origin import BY_HAND, Origin
 from fastbatch.posthog.exceptions.stacks import caught_by
+from fastbatch.posthog.harmless import lenient
 from fastbatch.posthog.people import Properties, Time
 from fastbatch.posthog.tracing import span_properties
 
@@ -68,6 +69,7 @@ class Catching(ABC):
     def flush(self, timeout: float | None = ...) -> object:
         """Send what is queued."""
 
+    @lenient
     def capture_exception(  # noqa: PLR0913, PLR0917 - programs give them by position
         self,
         exception: BaseException | tuple[Any, Any, Any] | None = None,

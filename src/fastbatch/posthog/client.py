@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -153,6 +153,10 @@ class Posthog(Flagging, Capturing, Catching, People, Situations):
 
     def _advise(self, text: str) -> None:
         say(self._logger, logging.WARNING, text)
+
+    def advise_of(self, call: str, unknown: Iterable[str]) -> None:
+        """Tell of arguments that a call has not."""
+        self._advise(f"{call}() has no argument {', '.join(sorted(unknown))}; it was left out")
 
     def _count_disabled(self) -> None:
         self.client._engine.ledger.refuse("disabled")  # noqa: SLF001 - ours

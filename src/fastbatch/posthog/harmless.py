@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-__all__ = ["Forgives", "harmless", "harmless_read"]
+__all__ = ["Forgives", "harmless", "harmless_read", "lenient"]
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -55,5 +56,19 @@ def harmless_read(
             if not self.forgives_read(method.__name__, error):
                 raise
             return None if otherwise is None else otherwise(self)
+
+    return wrapper
+
+
+def lenient(method: Callable[Concatenate[Any, P], Result]) -> Callable[Concatenate[Any, P], Result]:
+    """Have a method leave out arguments that it does not have, as the posthog package's do, and say so."""
+    names = frozenset(inspect.signature(method).parameters)
+
+    @functools.wraps(method)
+    def wrapper(self: Any, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+        if not kwargs.keys() <= names:
+            self.advise_of(method.__name__, kwargs.keys() - names)
+            kwargs = {name: value for name, value in kwargs.items() if name in names}  # type: ignore[assignment]
+        return method(self, *args, **kwargs)
 
     return wrapper

@@ -13,7 +13,7 @@ from fastbatch.messages import Capture
 from fastbatch.messages.checks import Id
 from fastbatch.posthog.arguments import without_context
 from fastbatch.posthog.contexts import get_context_distinct_id, get_context_session_id
-from fastbatch.posthog.harmless import harmless
+from fastbatch.posthog.harmless import harmless, lenient
 from fastbatch.posthog.ids import new_uuid
 from fastbatch.posthog.scope import CURRENT
 
@@ -40,6 +40,7 @@ class People(ABC):
         """Note an error; False when it must be raised."""
 
     @harmless
+    @lenient
     def set(
         self,
         distinct_id: Id | None = None,
@@ -69,6 +70,7 @@ class People(ABC):
         )
 
     @harmless
+    @lenient
     def set_once(
         self,
         distinct_id: Id | None = None,
