@@ -102,6 +102,21 @@ def test_a_slow_server_costs_the_limit_and_no_more(flag_server, make_flags, call
     assert error_of(calls) == "timeout"
 
 
+def test_the_first_read_of_a_server_that_hangs_costs_twice_the_limit(flag_server, make_flags, calls):
+    """Once for the definitions, and once for the flag; those that follow cost it once."""
+    flag_server.on_definitions((Hang(),))
+    flag_server.on_flags((Hang(),), (Hang(),))
+    flags = make_flags(request_timeout=SOON, max_retries=0)
+    began = time.monotonic()
+    assert flags.get_value("beta", "u") is None
+    first = time.monotonic() - began
+    assert flags.get_value("beta", "u") is None
+    second = time.monotonic() - began - first
+    assert SOON * 1.9 < first < SOON * 2 + 1.0
+    assert SOON * 0.9 < second < SOON + 1.0
+    assert error_of(calls) == "timeout"
+
+
 STATUSES = [201, 202, 204, 301, 302, 304, 307, 400, 401, 402, 403, 404, 405, 408, 409, 410, 413, 418, 422, 429]
 STATUSES += [431, 451, 500, 501, 502, 503, 504, 505, 507, 520, 524, 599]
 
