@@ -12,8 +12,9 @@ from fastbatch.transports.http import HttpTransport
 from tests.support.transports import ScriptedTransport
 
 
-def end(client: Client, how: str) -> None:
-    """Let a client go, by `close` or by forgetting it, until its senders have ended."""
+def end(only: list[Client], how: str) -> None:
+    """Let the one client go, by `close` or by forgetting it, until its senders have ended."""
+    client = only.pop()  # an argument would be kept by the caller, before Python 3.11
     threads = list(client._engine._threads)
     client.flush(5)
     if how == "close":
@@ -32,9 +33,9 @@ def test_a_transport_of_the_programs_own_is_left_to_the_program(backend, how):
     transport = ScriptedTransport()
     client = Client("WK", transport=transport)
     client.track("u", "e", {})
-    end_of = [client]
+    only = [client]
     del client
-    end(end_of.pop(), how)
+    end(only, how)
     assert transport.events == ["e"]
     assert transport.closed == 0
 
@@ -48,9 +49,9 @@ def test_a_transport_of_the_clients_own_is_closed_with_it(backend, server, monke
     client = Client("WK", endpoint=server.url())
     transport = client._transport
     client.track("u", "e", {})
-    end_of = [client]
+    only = [client]
     del client
-    end(end_of.pop(), how)
+    end(only, how)
     assert set(closed) == {transport}
 
 

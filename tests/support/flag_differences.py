@@ -6,7 +6,9 @@ Where local evaluation differs from posthog-python 7.91.1, on purpose.
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime, tzinfo
+from enum import IntEnum
 from typing import Any, NamedTuple
 
 from fastbatch.flags.local.cohorts import MAX_DEPTH
@@ -36,6 +38,8 @@ class Case(NamedTuple):
 
 def explained(case: Case) -> bool:
     """Tell whether a difference in the grid of operators is one of those below."""
+    if sys.version_info < (3, 11) and isinstance(case.property_value, IntEnum):
+        return True  # its text was its name then, which is what the package compares; here it is always its number
     too_long = "regex" in case.operator and len(str(case.filter_value)) > MAX_LENGTH
     return too_long and case.ours == UNSUPPORTED
 

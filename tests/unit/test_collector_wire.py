@@ -8,7 +8,6 @@ import json
 import random
 import sys
 import time
-import zlib
 
 import pytest
 
@@ -145,8 +144,9 @@ def test_a_body_that_is_no_whole_gzip_is_answered_with_400(body: bytes) -> None:
 
 def test_a_bomb_is_found_before_it_goes_off() -> None:
     """A small body that inflates beyond the limit is answered with 413, and no more than the limit is inflated."""
+    bomb = gzip.compress(bytes(100_000_000))
     with pytest.raises(WireError) as raised:
-        inflate(zlib.compress(bytes(100_000_000), 9, wbits=31), "gzip", 1000)
+        inflate(bomb, "gzip", 1000)
     assert raised.value.status == 413
     assert inflate(gzip.compress(bytes(1000)), "gzip", 1000) == bytes(1000)
 
