@@ -54,6 +54,12 @@ class Flags(OneFlag, ManyFlags):
         current = None if self._poller is None else self._poller.latest
         return None if current is None else list(current.raw_flags)
 
+    @property
+    def has_definitions(self) -> bool:
+        """Whether there is any flag to decide here."""
+        current = None if self._poller is None else self._poller.latest
+        return current is not None and bool(current.raw_flags)
+
     def load(self) -> None:
         """
         Load the definitions now, and wait for them.

@@ -61,7 +61,7 @@ class EventFlags(FlagAccess):
         }
         only_here = options.get("only_evaluate_locally")
         if only_here is None:
-            only_here = bool(self._flags.definitions)
+            only_here = self._flags.has_definitions
         if only_here:
             return self._flags.get_all(distinct_id, only_evaluate_locally=True, **user).values
         return values_of(self._flags.decide(distinct_id, **user).flags)
