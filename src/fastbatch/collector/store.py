@@ -42,7 +42,7 @@ PRAGMA user_version = 1;
 """
 _COLUMNS = "message_id, kind, user_id, message, write_key, received_at"
 """Those of `Received` first, in its order; then those that a whole request has in common."""
-_ROWS_A_STATEMENT = 240  # 962 parameters: below the 999 that the oldest SQLite allows
+_ROWS_A_STATEMENT = 166  # 996 parameters: not above the 999 that the oldest SQLite allows
 _MESSAGES_A_COMMIT = 20_000
 _ROWS_A_PAGE = 1000
 
@@ -187,7 +187,8 @@ class Store:
                 for deposit in group:
                     for start in range(0, len(deposit.received), _ROWS_A_STATEMENT):
                         some = deposit.received[start : start + _ROWS_A_STATEMENT]
-                        self._connection.execute(_insertion(len(some)), [*deposit.common, *chain.from_iterable(some)])
+                        values = [*chain.from_iterable((*row, *deposit.common) for row in some)]
+                        self._connection.execute(_insertion(len(some)), values)
                 self._connection.execute("COMMIT")
             except Exception as error:  # noqa: BLE001  # whatever it is, the requests must hear of it
                 if self._connection.in_transaction:
@@ -198,7 +199,8 @@ class Store:
 
 @functools.cache
 def _insertion(rows: int) -> str:
-    values = ", ".join(f"(?{n}, ?{n + 1}, ?{n + 2}, ?{n + 3}, ?1, ?2)" for n in range(3, 3 + 4 * rows, 4))
+    # None of the placeholders is numbered, to be used for each row: Python 3.14 does not take those with a sequence.
+    values = ", ".join(["(?, ?, ?, ?, ?, ?)"] * rows)
     return (
         f"INSERT INTO messages ({_COLUMNS}) VALUES {values} ON CONFLICT (message_id) DO UPDATE SET copies = copies + 1"  # noqa: S608
     )
